@@ -1,0 +1,53 @@
+"""étude: a deep-learning course that runs.
+
+Nothing heavy is imported here: torch loads when something that uses it is first touched.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Classification": "etude.tasks.classification",
+    "Epoch": "etude.train.fit",
+    "EtudeError": "etude.core.errors",
+    "Recipe": "etude.train.recipe",
+    "Run": "etude.train.run",
+    "Session": "etude.train.session",
+    "State": "etude.train.state",
+    "Step": "etude.train.fit",
+    "Text": "etude.core.text",
+    "build_model": "etude.models.catalog",
+    "fit": "etude.train.fit",
+    "load_data": "etude.data.catalog",
+    "open_run": "etude.train.run",
+    "resume_run": "etude.train.session",
+    "start_run": "etude.train.session",
+}
+
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from etude.core.errors import EtudeError
+    from etude.core.text import Text
+    from etude.data.catalog import load_data
+    from etude.models.catalog import build_model
+    from etude.tasks.classification import Classification
+    from etude.train.fit import Epoch, Step, fit
+    from etude.train.recipe import Recipe
+    from etude.train.run import Run, open_run
+    from etude.train.session import Session, resume_run, start_run
+    from etude.train.state import State
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'etude' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
