@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,9 @@ def chinese_font() -> str | None:
             return name
     # matplotlib caches its list of fonts; one installed since then is found here
     for path in font_manager.findSystemFonts():
-        if any(mark in Path(path).name for mark in ("CJK", "SourceHanSans", "msyh", "simhei", "wqy", "PingFang")):
+        if any(
+            mark in Path(path).name for mark in ("CJK", "SourceHanSans", "msyh", "simhei", "wqy", "PingFang")
+        ):
             try:
                 font_manager.fontManager.addfont(path)
                 return font_manager.FontProperties(fname=path).get_name()
@@ -47,13 +51,13 @@ def figure_language(lang: Lang) -> Lang:
     return lang if lang == "en" or chinese_font() else "en"
 
 
-def new_figure(width: float, height: float, lang: Lang, **layout: Any) -> Figure:
-    """An empty figure of ``width`` × ``height`` inches in étude's style, outside pyplot's global state."""
+@contextlib.contextmanager
+def drawing(lang: Lang) -> Iterator[None]:
+    """Inside this block figures are made, and saved, in étude's style. Nothing outside it changes."""
     import matplotlib
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context(style(lang)):
-        return Figure(figsize=(width, height), layout="constrained", **layout)
+        yield
 
 
 def style(lang: Lang) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def word(text: Text, lang: Lang) -> str:
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
-    """The figure as the bytes of a PNG file."""
+    """The figure as the bytes of a PNG file. Call it inside `drawing`: some labels are made only now."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

@@ -74,13 +74,23 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> EtudeError:
             zh=f"{name} 为 {given};它必须{zh} {context[key]}。",
         )
     if kind == "literal_error":
-        return unknown(Text(en=f"choice for {name}", zh=f" {name} 选项"), str(given), choices(settings.model_fields[name].annotation))
+        return unknown(
+            Text(en=f"choice for {name}", zh=f" {name} 选项"),
+            str(given),
+            choices(settings.model_fields[name].annotation),
+        )
     if kind == "finite_number":
-        return EtudeError(en=f"{name} is {given}; it must be a finite number.", zh=f"{name} 为 {given};它必须是有限的数。")
+        return EtudeError(
+            en=f"{name} is {given}; it must be a finite number.", zh=f"{name} 为 {given};它必须是有限的数。"
+        )
     if kind == "value_error" and isinstance(context.get("error"), EtudeErrorValue):
         return context["error"].error
     if kind.startswith(("int", "float", "bool")):
-        en, zh = {"i": ("a whole number", "整数"), "f": ("a number", "数字"), "b": ("true or false", "true 或 false")}[kind[0]]
+        en, zh = {
+            "i": ("a whole number", "整数"),
+            "f": ("a number", "数字"),
+            "b": ("true or false", "true 或 false"),
+        }[kind[0]]
         return EtudeError(en=f"{name} is '{given}'; it must be {en}.", zh=f"{name} 为“{given}”;它必须是{zh}。")
     message = re.sub(r"^Value error, ", "", first["msg"])
     return EtudeError(en=f"{name} is '{given}': {message}.", zh=f"{name} 为“{given}”:{message}。")
