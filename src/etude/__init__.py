@@ -28,7 +28,7 @@ _WHERE = {
     "start_run": "etude.train.session",
 }
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from etude.core.errors import EtudeError

@@ -36,7 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     lang = choose_language(_asked_language(argv))
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
+        if argv[:1] == ["--lang"]:  # it may stand before the command too
+            argv = [*argv[2:], *argv[:2]]
+        if not argv or argv[0] in ("-h", "--help", "help", "--lang"):
             print(_help(lang))
             return 0
         if argv[0] in ("-V", "--version"):
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
             print(f"etude {__version__}")
             return 0
-        name, rest = _split(argv)
+        name, rest = argv[0], argv[1:]
         if name not in COMMANDS:
             raise unknown(Text(en="command", zh="命令"), name, COMMANDS)
         return import_module(f"etude.cli.{name}").run(rest, lang)
@@ -60,13 +62,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(Text(en="etude: stopped.", zh="etude:已停止。").to(lang), file=sys.stderr)
         return 130
-
-
-def _split(argv: list[str]) -> tuple[str, list[str]]:
-    """The subcommand and its arguments; ``--lang zh`` may stand before it."""
-    if argv[0] == "--lang" and len(argv) > 2:
-        return argv[2], [*argv[3:], *argv[:2]]
-    return argv[0], argv[1:]
 
 
 def _asked_language(argv: list[str]) -> str | None:
