@@ -24,8 +24,8 @@ _WHERE = {
     "fit": "etude.train.fit",
     "load_data": "etude.data.catalog",
     "open_run": "etude.train.run",
-    "resume_run": "etude.train.session",
-    "start_run": "etude.train.session",
+    "resume_run": "etude.train.start",
+    "start_run": "etude.train.start",
 }
 
 __all__ = ["__version__", *_WHERE]
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from etude.train.fit import Epoch, Step, fit
     from etude.train.recipe import Recipe
     from etude.train.run import Run, open_run
-    from etude.train.session import Session, resume_run, start_run
+    from etude.train.session import Session
+    from etude.train.start import resume_run, start_run
     from etude.train.state import State
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from etude.core.text import Lang, Text
@@ -63,6 +65,38 @@ class Output:
 
         width = None if self.stream.isatty() else 120
         return Console(file=self.stream, width=width, highlight=False, soft_wrap=False, markup=False)
+
+    @contextmanager
+    def loading(self) -> Iterator[Callable[[int, int], None] | None]:
+        """A function ``(done, total)`` that shows how far a download or a decoding has come; None under ``--quiet``.
+
+        Nothing is shown until it is called for the first time.
+        """
+        if self.quiet:
+            yield None
+            return
+        if not self.stream.isatty():
+            told = [-1]
+
+            def tell(done: int, total: int) -> None:
+                tenth = done * 10 // max(total, 1)
+                if tenth != told[0]:
+                    told[0] = tenth
+                    self.say(Text(en=f"  reading data: {tenth * 10} %", zh=f"  读取数据:{tenth * 10} %"))
+
+            yield tell
+            return
+        from rich.progress import Progress
+
+        with Progress(console=self.console(), transient=True) as progress:
+            tasks: list[Any] = []
+
+            def draw(done: int, total: int) -> None:
+                if not tasks:
+                    tasks.append(progress.add_task(self.word(Text(en="reading data", zh="读取数据"))))
+                progress.update(tasks[0], completed=done, total=total)
+
+            yield draw
 
     def json(self, content: dict[str, Any]) -> None:
         """The one JSON object, as the last line of stdout; printed only under ``--json``."""

@@ -15,7 +15,7 @@ from etude.core.text import Text
 class Settings(BaseModel):
     """Base of every group of settings: frozen, and a name it does not know is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 def setting(default: Any, *, about: Text, unit: str = "", **bounds: Any) -> Any:

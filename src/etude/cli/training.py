@@ -1,0 +1,110 @@
+"""What train and resume share: the process made ready, the loop shown, the end told."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from etude.cli.display import show_training
+from etude.cli.output import Output
+from etude.core.text import Text
+
+if TYPE_CHECKING:
+    from etude.train.run import Run
+    from etude.train.session import Session
+
+
+def prepare_process(threads: int | None = None) -> None:
+    """The settings of the whole process that make training fast; those of the run, where it is resumed."""
+    import torch
+
+    from etude.core.devices import tune_process
+
+    tune_process()
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def train_to_the_end(session: Session, output: Output, clock: Callable[[], float]) -> int:
+    """Train until the end or Ctrl-C, tell what came of it; the exit code."""
+    run = session.run
+    with stop_asked() as asked, show_training(session, output) as show:
+        for record in session:
+            show(record)
+            if asked():
+                break
+    if not session.state.ended:
+        session.save()
+        session.close()
+        output.warn(
+            Text(
+                en=f"Stopped after step {session.state.step:,}; all is kept. Carry on with: etude resume {run.path}",
+                zh=f"已在第 {session.state.step:,} 步之后停止,内容全部保留。继续:etude resume {run.path}",
+            )
+        )
+        output.json(summary(run, session.resumed_from_step, clock(), session))
+        return 130
+    output.say(Text(en="Measuring the test part and drawing the report …", zh="正在测试并绘制报告 …"))
+    results = session.finish(output.lang)
+    _tell(run, results, output)
+    output.json(summary(run, session.resumed_from_step, clock()))
+    return 0
+
+
+@contextmanager
+def stop_asked() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed (or SIGTERM sent) inside this block; a second one ends the process at once."""
+    asked: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def summary(run: Run, resumed_from_step: int, seconds: float, session: Session | None = None) -> dict[str, Any]:
+    """The JSON object of ``--json``; ``session`` is that of a run not finished."""
+    results = dict(run.results)
+    if session is not None:
+        results = {"epochs": session.state.epoch, "steps": session.state.step, "train_seconds": round(session.train_seconds, 3)}
+    return {
+        "run": str(run.path),
+        "status": run.record["status"] if session is None else "stopped",
+        "model": run.record["model"]["name"],
+        "dataset": run.record["data"]["name"],
+        "parameters": run.record["model"]["parameters"],
+        "device": run.record["choices"]["device"],
+        "precision": run.record["choices"]["precision"],
+        "seed": run.record["recipe"]["seed"],
+        "seconds": round(seconds, 3),
+        "resumed_from_step": resumed_from_step,
+        "test_accuracy": None,
+        **results,
+    }
+
+
+def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
+    if "test_accuracy" in results:
+        accuracy = results["test_accuracy"]
+        output.say(
+            Text(
+                en=f"Test accuracy {accuracy:.2%} after {results['epochs']} epochs, {results['train_seconds']:.1f} s of training.",
+                zh=f"测试准确率 {accuracy:.2%};训练 {results['epochs']} 轮,用时 {results['train_seconds']:.1f} 秒。",
+            )
+        )
+    report = run.path / "report.html"
+    output.say(Text(en=f"Report:  {report}", zh=f"报告:{report}"))
+    output.say(Text(en=f"Use it:  etude predict {run.path} PICTURE", zh=f"使用:etude predict {run.path} 图片"))

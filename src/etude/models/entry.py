@@ -1,0 +1,41 @@
+"""What the catalogue knows about a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etude.core.text import Text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, int, int]
+"""(channels, height, width) of one image."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One architecture of the catalogue.
+
+    Args:
+        name: what it is asked for by, such as ``lenet5``.
+        title: what it is, in a few words.
+        source: where it was published: authors, year, section.
+        build: called as ``build(input_shape, num_classes, **settings)``. Its keyword-only arguments are the
+            model's settings; one that a `functools.partial` has filled in is fixed, and no setting.
+        input_shape: ``(channels, height, width)`` it was published for.
+        num_classes: the number of classes it was published for.
+        notes: one sentence worth knowing before choosing it.
+        smallest: the least height and width, in pixels, that leaves something after the last pooling.
+    """
+
+    name: str
+    title: Text
+    source: str
+    build: Callable[..., nn.Module]
+    input_shape: Shape
+    num_classes: int
+    notes: Text
+    smallest: int = 1

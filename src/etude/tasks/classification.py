@@ -1,0 +1,84 @@
+"""Classification: one model, cross-entropy, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from etude.core.errors import EtudeError
+from etude.tasks.task import Part
+
+
+class Classification:
+    """Train a model that gives one logit a class.
+
+    A batch is ``(inputs, labels)``: inputs as the model takes them, labels int64 ``[batch]``.
+
+    Args:
+        model: maps inputs to logits ``[batch, num_classes]``.
+        label_smoothing: share of the target spread over all classes (Szegedy et al. 2016, section 7), in training only.
+    """
+
+    kind = "classification"
+
+    def __init__(self, model: nn.Module, label_smoothing: float = 0.0) -> None:
+        self.model = model
+        self.modules = {"model": model}
+        self.label_smoothing = label_smoothing
+
+    def parts(self, batch: tuple[Tensor, Tensor]) -> Iterator[Part]:
+        """One part: the model, with the mean cross-entropy of the batch in nats."""
+        inputs, labels = batch
+        yield Part("model", lambda: self._cross_entropy(self.model(inputs), labels, self.label_smoothing))
+
+    def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """``loss`` (mean cross-entropy, nats) and ``accuracy`` (share of the right class on top)."""
+        total, correct, count = 0.0, 0, 0
+        sums = None
+        for inputs, labels in batches:
+            logits = self.model(inputs)
+            loss = self._cross_entropy(logits, labels, 0.0, "sum").double()
+            right = (logits.argmax(1) == labels).sum()
+            sums = (loss, right) if sums is None else (sums[0] + loss, sums[1] + right)
+            count += len(labels)
+        if sums is not None:  # read once, so that a GPU is not waited for after every batch
+            total, correct = float(sums[0]), int(sums[1])
+        return {"loss": total / max(count, 1), "accuracy": correct / max(count, 1)}
+
+    def score(self, metrics: dict[str, float]) -> tuple[float, ...]:
+        """More accurate is better; of two equally accurate, the one with the lower loss."""
+        return metrics["accuracy"], -metrics["loss"]
+
+    def predict(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Probabilities float32 ``[n, num_classes]`` and labels int64 ``[n]`` of all ``batches``, on the CPU."""
+        probabilities, labels = [], []
+        for inputs, batch_labels in batches:
+            probabilities.append(self.model(inputs).float().softmax(1).cpu())
+            labels.append(batch_labels.cpu())
+        return torch.cat(probabilities), torch.cat(labels)
+
+    def _cross_entropy(
+        self, logits: Tensor, labels: Tensor, smoothing: float, reduction: str = "mean"
+    ) -> Tensor:
+        if logits.ndim != 2 or labels.ndim != 1 or len(logits) != len(labels) or labels.is_floating_point():
+            raise EtudeError(
+                en=f"Classification takes logits [batch, num_classes] and integer labels [batch]; the model gave "
+                f"{list(logits.shape)}, the labels are {str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}. "
+                "Make the model's last layer give one number a class, and the labels class indices.",
+                zh=f"分类任务需要形状为 [batch, num_classes] 的 logits 和形状为 [batch] 的整数标签;模型给出 {list(logits.shape)},"
+                f"标签为 {str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}。"
+                "请让最后一层为每个类别输出一个数,标签用类别编号。",
+            )
+        try:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction=reduction)
+        except IndexError:
+            classes = logits.shape[1]
+            raise EtudeError(
+                en=f"The labels run from {int(labels.min())} to {int(labels.max())}, but the model tells {classes} classes "
+                f"apart (0 to {classes - 1}); build it with num_classes={int(labels.max()) + 1}, or number the labels from 0.",
+                zh=f"标签范围是 {int(labels.min())} 到 {int(labels.max())},但模型只区分 {classes} 个类别(0 到 {classes - 1});"
+                f"请用 num_classes={int(labels.max()) + 1} 构建模型,或让标签从 0 开始编号。",
+            ) from None

@@ -1,0 +1,77 @@
+"""Where batches come from: whatever a person has, as the loop takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from etude.core.errors import EtudeError
+from etude.data.batches import ImageBatches
+from etude.data.dataset import ImageData
+from etude.data.loaders import LoaderBatches, is_own_data
+from etude.tasks.task import Task
+from etude.train.choices import Choices, choose
+from etude.train.recipe import Recipe
+
+
+class Feed(Protocol):
+    """What the loop needs of data.
+
+    Attributes:
+        validation, test: iterables of batches, or None.
+        resumes_mid_epoch: whether ``batches(epoch, after=n)`` gives just what an unbroken epoch would have given.
+    """
+
+    validation: Any
+    test: Any
+    resumes_mid_epoch: bool
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        ...
+
+    def batches(self, epoch: int, after: int = 0) -> Iterator[Any]:
+        """The batches of one epoch (from 0), without the first ``after`` of them."""
+        ...
+
+
+def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> Feed:
+    """``data`` as batches on the device that was chosen.
+
+    Raises:
+        EtudeError: it is nothing that batches can be made of, or there is none of it.
+    """
+    if hasattr(data, "batches") and hasattr(data, "validation"):
+        return data
+    choices = choices or choose(recipe, dict(task.modules))
+    feed: Feed
+    if isinstance(data, ImageData):
+        feed = ImageBatches(data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last)
+    elif is_own_data(data):
+        parts = tuple(data) if isinstance(data, (tuple, list)) else (data,)
+        feed = LoaderBatches(*parts, batch_size=recipe.batch_size, seed=recipe.seed, device=choices.device)
+    else:
+        raise EtudeError(
+            en=f"Cannot train on a {type(data).__name__}; give what etude.load_data returns, a Dataset, a DataLoader, "
+            "or a tuple of those (train, validation).",
+            zh=f"无法用 {type(data).__name__} 训练;请给出 etude.load_data 的结果、Dataset、DataLoader,"
+            "或由它们组成的元组(训练集, 验证集)。",
+        )
+    return feed
+
+
+def steps_per_epoch(feed: Feed, recipe: Recipe) -> int:
+    """Batches an epoch; of data that has no length, the steps that the recipe asks for.
+
+    Raises:
+        EtudeError: there is no data, or no telling how much.
+    """
+    try:
+        count = len(feed)
+    except EtudeError:
+        if recipe.steps is None:
+            raise
+        return recipe.steps
+    if count == 0:
+        raise EtudeError(en="The training part holds no example.", zh="训练集中没有样本。")
+    return count

@@ -1,0 +1,119 @@
+"""The end of a run: final weights, the test part read once, the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as pack
+from torch import Tensor, nn
+
+from etude.core.errors import EtudeError
+from etude.core.files import write_bytes
+from etude.core.text import Lang
+from etude.data.batches import ImageBatches
+from etude.train.averages import load_named, named_tensors
+from etude.train.checkpoint import find_checkpoint, read_checkpoint
+from etude.train.fit import measure
+from etude.train.run import Run
+
+if TYPE_CHECKING:
+    from etude.train.report.predictions import Predictions
+    from etude.train.session import Session
+
+
+def finish_run(session: Session, lang: Lang) -> dict[str, Any]:
+    """Write ``weights.safetensors``, the results in ``run.json`` and the report; the results."""
+    state, run = session.state, session.run
+    state.keep_final_weights()
+    named = {name.partition("/")[2]: t for name, t in named_tensors({"model": state.task.modules["model"]}).items()}
+    write_bytes(run.weights, pack({name: t.detach().contiguous().cpu() for name, t in named.items()}))
+    results: dict[str, Any] = {
+        "epochs": state.epoch,
+        "steps": state.step,
+        "train_seconds": round(session.train_seconds, 3),
+    }
+    if state.best is not None:
+        best = state.best if state.recipe.keep == "best" else None
+        results["best_epoch"] = best.epoch + 1 if best else None
+        metrics = best.metrics if best else state.judged[1] if state.judged else {}
+        results |= {f"validation_{name}": value for name, value in metrics.items()}
+    if session.feed.test is not None:
+        results |= {f"test_{name}": value for name, value in measure(state, session.feed.test).items()}
+    run.update(results=results, status="finished")
+    write_run_report(session, lang)
+    return results
+
+
+def write_run_report(session: Session, lang: Lang) -> None:
+    """``report.html`` and ``figures/`` of a finished run."""
+    from etude.train.report.page import write_report
+
+    predictions = None
+    if isinstance(session.feed, ImageBatches) and session.feed.test is not None:
+        predictions = predict_test(session)
+    write_report(session.run.path, session.run.record, session.run.records(), predictions, lang)
+
+
+def predict_test(session: Session) -> Predictions:
+    """What the present weights say of every test picture."""
+    from etude.train.report.predictions import Predictions
+
+    data = session.feed.data  # type: ignore[attr-defined]
+    session.task.modules["model"].eval()
+    with torch.inference_mode(), session.state.autocast():
+        probabilities, labels = session.task.predict(session.feed.test)  # type: ignore[attr-defined]
+    return Predictions(
+        labels=labels.numpy(),
+        probabilities=probabilities.numpy(),
+        images=data.test.pixels(),
+        names=data.test.names,
+        classes=data.classes,
+    )
+
+
+def load_weights(run: Run, model: nn.Module) -> bool:
+    """Put the weights of a run into ``model``: the final ones, or of an unfinished run the best so far.
+
+    Returns:
+        whether they are the final ones.
+
+    Raises:
+        EtudeError: there are none, they are damaged, or they are of another model.
+    """
+    if run.finished and run.weights.exists():
+        try:
+            saved = load_tensors(run.weights.read_bytes())
+        except Exception as error:  # safetensors raises its own kind for anything that is no safetensors file
+            raise EtudeError(
+                en=f"{run.weights} is damaged ({error}); its checkpoint may be whole: etude resume {run.path}",
+                zh=f"{run.weights} 已损坏({error});检查点可能完好:etude resume {run.path}",
+            ) from None
+        load_all(model, {f"model/{name}": t for name, t in saved.items()}, str(run.weights))
+        return True
+    path = find_checkpoint(run.checkpoints)
+    _, tensors = read_checkpoint(path)
+    kinds = ("best/", "average/", "modules/")
+    kind = next(kind for kind in kinds if any(name.startswith(kind) for name in tensors))
+    saved = {name.removeprefix("modules/"): t for name, t in tensors.items() if name.startswith("modules/")}
+    saved |= {name.removeprefix(kind): t for name, t in tensors.items() if name.startswith(kind)}
+    load_all(model, saved, str(path))
+    return False
+
+
+def load_all(model: nn.Module, saved: dict[str, Tensor], where: str) -> None:
+    """Every tensor of ``model`` from ``saved``.
+
+    Raises:
+        EtudeError: one is missing, left over or of another shape.
+    """
+    wanted = {name: tuple(t.shape) for name, t in named_tensors({"model": model}).items()}
+    there = {name: tuple(t.shape) for name, t in saved.items()}
+    if wanted != there:
+        odd = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))[0]
+        raise EtudeError(
+            en=f"{where} holds weights of another model: they differ in '{odd.removeprefix('model/')}'.",
+            zh=f"{where} 中是另一个模型的权重:差别在“{odd.removeprefix('model/')}”。",
+        )
+    load_named({"model": model}, saved)

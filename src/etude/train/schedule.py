@@ -1,0 +1,38 @@
+"""The learning rate as a function of the step: nothing to save, nothing to step."""
+
+from __future__ import annotations
+
+import math
+
+from etude.train.recipe import Recipe
+
+_RISE, _START_DIVISOR, _FINAL_DIVISOR = 0.3, 25.0, 1e4  # Smith & Topin 2018, as torch's OneCycleLR has them
+
+
+def learning_rate_at(step: int, total_steps: int, recipe: Recipe, steps_per_epoch: int) -> float:
+    """The learning rate of update number ``step`` (from 0).
+
+    ``one-cycle`` is Smith & Topin 2018 as in `torch.optim.lr_scheduler.OneCycleLR` (cosine, two phases,
+    momentum not cycled); ``cosine`` is Loshchilov & Hutter 2017 without restarts, after the warm-up.
+    """
+    peak = recipe.learning_rate
+    if recipe.schedule == "one-cycle":
+        return _one_cycle(step, total_steps, peak)
+    warmup = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps)
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if recipe.schedule == "cosine":
+        return peak * (1 + math.cos(math.pi * (step - warmup) / max(total_steps - warmup, 1))) / 2
+    return peak
+
+
+def _one_cycle(step: int, total_steps: int, peak: float) -> float:
+    first, top, last = peak / _START_DIVISOR, float(_RISE * total_steps) - 1, total_steps - 1
+    if step <= top:
+        return _cosine(first, peak, step / top if top > 0 else 1.0)
+    share = (step - top) / (last - top) if last > top else 1.0
+    return _cosine(peak, first / _FINAL_DIVISOR, share)
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)

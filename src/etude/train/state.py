@@ -1,0 +1,125 @@
+"""All that a run is at one moment: what is trained, what trains it, and the place it has reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from etude.tasks.task import Task
+from etude.train.averages import Average, load_named, named_tensors
+from etude.train.choices import Choices, choose
+from etude.train.optimizers import build_optimizer
+from etude.train.recipe import Recipe
+from etude.train.schedule import learning_rate_at
+
+
+@dataclass
+class Best:
+    """The best evaluation so far, and the weights it was of."""
+
+    score: tuple[float, ...]
+    step: int
+    epoch: int
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+
+
+class State:
+    """The state of a run. It is valid whenever `etude.train.fit.fit` has yielded.
+
+    Attributes:
+        task: owns the bare modules.
+        optimizers: one for each part of the task.
+        average: the moving average of the weights, or None.
+        step: updates made.
+        epoch, position: the epoch under way (from 0) and how many of its batches are done.
+        ended: nothing is left to train.
+        best: the best evaluation so far, or None before the first.
+        stale: evaluations since the best one.
+        judged: the step and the metrics of the last evaluation.
+        checks_late: losses are checked by a flag on the device, which fused optimisers heed, so that no step
+            waits for the GPU.
+        loss_sums, examples: of the epoch so far, float64 on the device.
+        finite: whether every loss so far was finite; on the device, read later on CUDA.
+    """
+
+    def __init__(self, task: Task, recipe: Recipe, choices: Choices, steps_per_epoch: int) -> None:
+        self.task, self.recipe, self.choices = task, recipe, choices
+        self.steps_per_epoch = steps_per_epoch
+        self.total_steps = recipe.total_steps(steps_per_epoch)
+        layout = torch.channels_last if choices.channels_last else torch.preserve_format
+        for module in task.modules.values():
+            module.to(device=choices.device, memory_format=layout)
+        self.optimizers = {name: build_optimizer(m, recipe, choices.fused) for name, m in task.modules.items()}
+        self.average = Average(task.modules, recipe.ema) if recipe.ema else None
+        self.step = self.epoch = self.position = self.examples = self.stale = 0
+        self.ended = False
+        self.best: Best | None = None
+        self.judged: tuple[int, dict[str, float]] | None = None
+        self.checks_late = choices.fused and torch.device(choices.device).type == "cuda"
+        zero = torch.zeros((), dtype=torch.float64, device=choices.device)
+        self.loss_sums = {name: zero.clone() for name in task.modules}
+        self.finite = torch.ones((), dtype=torch.bool, device=choices.device)
+
+    @classmethod
+    def begin(cls, task: Task, recipe: Recipe, steps_per_epoch: int, choices: Choices | None = None) -> State:
+        """The state before the first step."""
+        return cls(task, recipe, choices or choose(recipe, dict(task.modules)), steps_per_epoch)
+
+    @property
+    def out_of_steps(self) -> bool:
+        """Whether no further update is to be made: all are done, or early stopping says so."""
+        patience = self.recipe.early_stopping
+        return self.step >= self.total_steps or (patience is not None and self.stale >= patience)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next update."""
+        return learning_rate_at(self.step, self.total_steps, self.recipe, self.steps_per_epoch)
+
+    def autocast(self) -> Any:
+        """The block in which forward passes run, in the precision that was chosen."""
+        if self.choices.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(torch.device(self.choices.device).type, dtype=torch.bfloat16)
+
+    @contextmanager
+    def weights_to_judge(self) -> Iterator[None]:
+        """Inside this block the modules hold the weights that are evaluated: the average, if there is one."""
+        with self.average.in_place() if self.average else nullcontext():
+            yield
+
+    def judge(self, metrics: dict[str, float]) -> None:
+        """Take in an evaluation of the present weights. Call it inside `weights_to_judge`."""
+        self.judged = (self.step, metrics)
+        score = self.task.score(metrics)
+        if self.best is not None and not score > self.best.score:
+            self.stale += 1
+            return
+        weights = {name: t.detach().clone() for name, t in named_tensors(self.task.modules).items()}
+        self.best = Best(score, self.step, self.epoch, dict(metrics), weights)
+        self.stale = 0
+
+    def end_epoch(self) -> dict[str, float]:
+        """Go on to the next epoch; the mean loss of each part over the one that ended."""
+        losses = {name: float(total) / max(self.examples, 1) for name, total in self.loss_sums.items()}
+        for total in self.loss_sums.values():
+            total.zero_()
+        self.ended = self.out_of_steps
+        self.epoch, self.position, self.examples = self.epoch + 1, 0, 0
+        return losses
+
+    def keep_final_weights(self) -> None:
+        """Put the weights that the recipe keeps into the modules: the best, the average, or the last.
+
+        The state cannot go on training afterwards.
+        """
+        if self.recipe.keep == "best" and self.best is not None:
+            load_named(self.task.modules, self.best.weights)
+        elif self.average is not None:
+            load_named(self.task.modules, self.average.tensors)
