@@ -71,3 +71,45 @@ class MLP(nn.Module):
         x = self.flatten(x)  # [n, channels·height·width]
         x = self.hidden(x)  # [n, widths[-1]]
         return self.output(x)  # [n, num_classes]
+
+
+SOURCE = "Rumelhart, Hinton & Williams 1986"
+
+CATALOG = (
+    Model(
+        name="mlp",
+        title=Text(en="fully connected network with activations", zh="带激活函数的全连接网络"),
+        source=SOURCE,
+        build=MLP,
+        input_shape=(1, 28, 28),
+        num_classes=10,
+        notes=Text(
+            en="It sees an image as a row of numbers; any number of layers of any width.",
+            zh="把图像看成一行数字；层数与宽度任意。",
+        ),
+    ),
+    Model(
+        name="mlp-plain",
+        title=Text(en="fully connected network without activations", zh="不带激活函数的全连接网络"),
+        source=SOURCE,
+        build=partial(MLP, activation="none", batch_norm=False),
+        input_shape=(1, 28, 28),
+        num_classes=10,
+        notes=Text(
+            en="However many layers it has, it can only be one linear map: the reason for activations.",
+            zh="无论有多少层，它都只等价于一个线性变换：这正是需要激活函数的原因。",
+        ),
+    ),
+    Model(
+        name="mlp-bn",
+        title=Text(en="fully connected network with batch normalisation", zh="带批量归一化的全连接网络"),
+        source="Ioffe & Szegedy 2015, section 3.2",
+        build=partial(MLP, batch_norm=True),
+        input_shape=(1, 28, 28),
+        num_classes=10,
+        notes=Text(
+            en="It bears larger learning rates than mlp and learns in fewer epochs.",
+            zh="与 mlp 相比，可以使用更大的学习率，用更少的轮数学会。",
+        ),
+    ),
+)
