@@ -10,7 +10,9 @@ from torch import nn
 from etude.data.dataset import Examples, ImageData
 
 
-def make_data(train: int = 150, held_out: int = 40, channels: int = 1, side: int = 12, seed: int = 0) -> ImageData:
+def make_data(
+    train: int = 150, held_out: int = 40, channels: int = 1, side: int = 12, seed: int = 0
+) -> ImageData:
     """Noise with a bright bar whose place tells the class: easy to learn, quick to make."""
     chance = np.random.default_rng(seed)
     parts = []

@@ -25,7 +25,11 @@ def by_hand(net, data, optimizer, epochs, batch_size, seed, scheduler=None, smoo
     """What a learner would write: pictures normalised in float32, one loop, nothing of the engine."""
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     scale = torch.tensor([1 / (255 * s) for s in data.std], dtype=torch.float64).float().view(1, -1, 1, 1)
-    shift = torch.tensor([m / s for m, s in zip(data.mean, data.std)], dtype=torch.float64).float().view(1, -1, 1, 1)
+    shift = (
+        torch.tensor([m / s for m, s in zip(data.mean, data.std)], dtype=torch.float64)
+        .float()
+        .view(1, -1, 1, 1)
+    )
     losses = []
     for epoch in range(epochs):
         net.train()
@@ -34,7 +38,9 @@ def by_hand(net, data, optimizer, epochs, batch_size, seed, scheduler=None, smoo
             if len(rows) == 1:
                 continue
             optimizer.zero_grad()
-            loss = F.cross_entropy(net(images[rows].float() * scale - shift), labels[rows], label_smoothing=smoothing)
+            loss = F.cross_entropy(
+                net(images[rows].float() * scale - shift), labels[rows], label_smoothing=smoothing
+            )
             loss.backward()
             optimizer.step()
             if scheduler:
@@ -62,11 +68,15 @@ def test_plain_sgd_equals_a_hand_written_loop_to_the_last_bit(data, make):
 
 def test_plain_adamw_one_cycle_equals_a_hand_written_loop_to_the_last_bit(data, make):
     ours, theirs = make.net(), make.net()
-    recipe = Recipe(epochs=2, batch_size=32, learning_rate=0.01, weight_decay=0.05, label_smoothing=0.1, engine="plain")
+    recipe = Recipe(
+        epochs=2, batch_size=32, learning_rate=0.01, weight_decay=0.05, label_smoothing=0.1, engine="plain"
+    )
     measured = losses_of(fit(Classification(ours, label_smoothing=0.1), data, recipe))
     decayed = [p for p in theirs.parameters() if p.ndim >= 2]
     spared = [p for p in theirs.parameters() if p.ndim < 2]
-    adamw = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": spared, "weight_decay": 0.0}], lr=0.01)
+    adamw = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": spared, "weight_decay": 0.0}], lr=0.01
+    )
     cycle = torch.optim.lr_scheduler.OneCycleLR(adamw, 0.01, total_steps=10, cycle_momentum=False)
     assert measured == by_hand(theirs, data, adamw, 2, 32, seed=0, scheduler=cycle, smoothing=0.1)
 
@@ -87,10 +97,22 @@ def test_bf16_trains_too(data, make):
 def test_a_person_s_own_loader_is_used_as_it_is(data, make):
     images = torch.from_numpy(data.train.images).float() / 255
     own = TensorDataset(images, torch.from_numpy(data.train.labels))
-    recipe = Recipe(epochs=2, optimizer="sgd", momentum=0, learning_rate=0.1, schedule="constant", weight_decay=0, engine="plain")
+    recipe = Recipe(
+        epochs=2,
+        optimizer="sgd",
+        momentum=0,
+        learning_rate=0.1,
+        schedule="constant",
+        weight_decay=0,
+        engine="plain",
+    )
     net, twin = make.net(), make.net()
     measured = losses_of(
-        fit(Classification(net), DataLoader(own, 25, shuffle=True, generator=torch.Generator().manual_seed(3)), recipe)
+        fit(
+            Classification(net),
+            DataLoader(own, 25, shuffle=True, generator=torch.Generator().manual_seed(3)),
+            recipe,
+        )
     )
     expected, optimizer = [], torch.optim.SGD(twin.parameters(), lr=0.1)
     loader = DataLoader(own, 25, shuffle=True, generator=torch.Generator().manual_seed(3))
@@ -214,7 +236,15 @@ def test_the_average_is_what_its_formula_says(data, make):
 
 def test_clipping_shortens_the_gradient(data, make):
     net = make.net()
-    recipe = Recipe(epochs=1, optimizer="sgd", momentum=0, schedule="constant", learning_rate=1.0, weight_decay=0, clip_norm=0.01)
+    recipe = Recipe(
+        epochs=1,
+        optimizer="sgd",
+        momentum=0,
+        schedule="constant",
+        learning_rate=1.0,
+        weight_decay=0,
+        clip_norm=0.01,
+    )
     before = torch.cat([p.detach().flatten() for p in net.parameters()])
     next(fit(Classification(net), data, recipe))
     moved = torch.cat([p.detach().flatten() for p in net.parameters()]) - before

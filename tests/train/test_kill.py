@@ -19,7 +19,10 @@ FLAGS = ["--steps", "1300", "--batch-size", "64", "--checkpoint-every", str(INTE
 
 def etude(*words: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "etude", *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "etude", *words, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

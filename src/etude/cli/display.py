@@ -35,15 +35,23 @@ def show_training(session: Session, output: Output) -> Iterator[Callable[[Any], 
 def _headline(session: Session) -> Text:
     record, state = session.run.record, session.state
     choices = state.choices
-    threads = Text(en=f", {choices.threads} threads", zh=f",{choices.threads} 线程") if choices.device == "cpu" else Text(en="", zh="")
+    threads = (
+        Text(en=f", {choices.threads} threads", zh=f",{choices.threads} 线程")
+        if choices.device == "cpu"
+        else Text(en="", zh="")
+    )
     split = record["data"].get("split", {})
     pictures = split.get("train")
-    size = Text(en=f", {pictures:,} training pictures", zh=f",{pictures:,} 张训练图片") if isinstance(pictures, int) else Text(en="", zh="")
+    size = (
+        Text(en=f", {pictures:,} training pictures", zh=f",{pictures:,} 张训练图片")
+        if isinstance(pictures, int)
+        else Text(en="", zh="")
+    )
     return Text(
         en=f"{record['data']['name']}{size.en} · {record['model']['name']}, {record['model']['parameters']:,} parameters"
         f" · {choices.device}, {choices.precision}{threads.en}\nRun: {session.run.path}",
         zh=f"{record['data']['name']}{size.zh} · {record['model']['name']},{record['model']['parameters']:,} 个参数"
-        f" · {choices.device},{choices.precision}{threads.zh}\n训练记录:{session.run.path}",
+        f" · {choices.device},{choices.precision}{threads.zh}\n训练记录：{session.run.path}",
     )
 
 
@@ -74,7 +82,7 @@ def _epoch_line(record: Any, session: Session, elapsed: float) -> Text:
     zh = f"第 {record.epoch + 1:>{len(str(epochs))}}/{epochs} 轮  训练损失 {loss}"
     if "accuracy" in metrics:
         en += f"  validation loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}"
-        zh += f"  验证损失 {metrics['loss']:.4f},准确率 {metrics['accuracy']:.2%}"
+        zh += f"  验证损失 {metrics['loss']:.4f}，准确率 {metrics['accuracy']:.2%}"
     en += f"  {elapsed:.1f} s{best}"
     zh += f"  {elapsed:.1f} 秒{best}"
     return Text(en=en, zh=zh)

@@ -20,14 +20,14 @@ COMMANDS = {
     "predict": Text(en="say what is in pictures, with a trained run", zh="用训练好的网络识别图片"),
     "evaluate": Text(en="measure a run on its test data, or on other data", zh="在测试数据或其他数据上评估"),
     "runs": Text(en="list, show, compare and delete runs", zh="列出、查看、比较、删除训练记录"),
-    "models": Text(en="list the models; show one layer by layer", zh="列出模型;逐层查看某个模型"),
+    "models": Text(en="list the models; show one layer by layer", zh="列出模型；逐层查看某个模型"),
     "datasets": Text(
-        en="list the data sets; show one; check your own folder", zh="列出数据集;查看样例;检查自己的文件夹"
+        en="list the data sets; show one; check your own folder", zh="列出数据集；查看样例；检查自己的文件夹"
     ),
 }
 ABOUT = Text(
     en="étude: a deep-learning course that runs. Start with: etude train",
-    zh="étude:能运行的深度学习课程。从这里开始:etude train",
+    zh="étude：能运行的深度学习课程。从这里开始：etude train",
 )
 
 
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"etude: {explain_os_error(error).text.to(lang)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(Text(en="etude: stopped.", zh="etude:已停止。").to(lang), file=sys.stderr)
+        print(Text(en="etude: stopped.", zh="etude：已停止。").to(lang), file=sys.stderr)
         return 130
 
 
@@ -74,7 +74,7 @@ def _asked_language(argv: list[str]) -> str | None:
 
 
 def _help(lang: Lang) -> str:
-    usage = Text(en="usage: etude COMMAND [--help] …", zh="用法:etude 命令 [--help] …").to(lang)
+    usage = Text(en="usage: etude COMMAND [--help] …", zh="用法：etude 命令 [--help] …").to(lang)
     lines = [ABOUT.to(lang), "", usage, ""]
     lines += [f"  {name:<10} {about.to(lang)}" for name, about in COMMANDS.items()]
     lines += ["", Text(en="  --lang en|zh, --version, --help", zh="  --lang en|zh、--version、--help").to(lang)]

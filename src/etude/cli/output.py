@@ -82,7 +82,7 @@ class Output:
                 tenth = done * 10 // max(total, 1)
                 if tenth != told[0]:
                     told[0] = tenth
-                    self.say(Text(en=f"  reading data: {tenth * 10} %", zh=f"  读取数据:{tenth * 10} %"))
+                    self.say(Text(en=f"  reading data: {tenth * 10} %", zh=f"  读取数据：{tenth * 10} %"))
 
             yield tell
             return

@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 def add_common(parser: Parser, json: bool = True, quiet: bool = True) -> None:
     """The flags that every command has."""
     parser.add_argument(
-        "--lang", choices=("en", "zh"), help=parser.words("language (else the locale's)", "语言(默认随系统)")
+        "--lang", choices=("en", "zh"), help=parser.words("language (else the locale's)", "语言（默认随系统）")
     )
     if json:
         parser.add_argument(
@@ -51,7 +51,7 @@ def add_common(parser: Parser, json: bool = True, quiet: bool = True) -> None:
             action="store_true",
             help=parser.words(
                 "print one JSON object as the last line of stdout; all else goes to stderr",
-                "在 stdout 最后一行输出一个 JSON 对象;其余内容写到 stderr",
+                "在 stdout 最后一行输出一个 JSON 对象；其余内容写到 stderr",
             ),
         )
     if quiet:
@@ -66,22 +66,22 @@ def _formatter(lang: Lang) -> type[argparse.HelpFormatter]:
             super().__init__(prog, max_help_position=34, width=110)
 
         def add_usage(self, usage, actions, groups, prefix=None):
-            super().add_usage(usage, actions, groups, prefix or ("usage: " if lang == "en" else "用法:"))
+            super().add_usage(usage, actions, groups, prefix or ("usage: " if lang == "en" else "用法："))
 
     return Formatter
 
 
 def _in_chinese(message: str) -> str:
     for en, zh in (
-        ("unrecognized arguments:", "无法识别的参数:"),
-        ("the following arguments are required:", "缺少必需的参数:"),
-        ("invalid choice:", "无效的选项:"),
+        ("unrecognized arguments:", "无法识别的参数："),
+        ("the following arguments are required:", "缺少必需的参数："),
+        ("invalid choice:", "无效的选项："),
         ("choose from", "可选"),
         ("expected one argument", "需要一个值"),
         ("expected at least one argument", "至少需要一个值"),
-        ("invalid int value:", "不是整数:"),
-        ("invalid float value:", "不是数字:"),
-        ("not allowed with argument", "不能与此参数同时使用:"),
+        ("invalid int value:", "不是整数："),
+        ("invalid float value:", "不是数字："),
+        ("not allowed with argument", "不能与此参数同时使用："),
         ("argument ", "参数 "),
     ):
         message = message.replace(en, zh)

@@ -17,17 +17,28 @@ ABOUT = Text(en="Say what is in pictures, with a trained run.", zh="用训练好
 def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
     parser = Parser("etude predict", lang, ABOUT)
-    parser.add_argument("run", metavar="RUN", help=parser.words("a run's name or directory, or last", "训练记录的名称或目录,或 last"))
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help=parser.words("pictures", "图片"))
-    parser.add_argument("--top", type=int, default=3, metavar="K", help=parser.words("classes to name (3)", "给出的类别数(3)"))
     parser.add_argument(
-        "--figure", metavar="FILE.png", help=parser.words("save the pictures with their classes here", "把图片与类别绘制到此文件")
+        "run",
+        metavar="RUN",
+        help=parser.words("a run's name or directory, or last", "训练记录的名称或目录，或 last"),
+    )
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help=parser.words("pictures", "图片"))
+    parser.add_argument(
+        "--top", type=int, default=3, metavar="K", help=parser.words("classes to name (3)", "给出的类别数（3）")
+    )
+    parser.add_argument(
+        "--figure",
+        metavar="FILE.png",
+        help=parser.words("save the pictures with their classes here", "把图片与类别绘制到此文件"),
     )
     add_common(parser)
     arguments = parser.parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
     if arguments.top < 1:
-        raise EtudeError(en=f"--top is {arguments.top}; it must be at least 1.", zh=f"--top 为 {arguments.top};它必须不小于 1。")
+        raise EtudeError(
+            en=f"--top is {arguments.top}; it must be at least 1.",
+            zh=f"--top 为 {arguments.top}；它必须不小于 1。",
+        )
     figure = _figure_path(arguments.figure)
     from etude.train.predict import Predictor
 
@@ -36,7 +47,7 @@ def run(argv: list[str], lang: Lang) -> int:
         output.warn(
             Text(
                 en=f"{predictor.run.name} is not finished; these are its best weights so far.",
-                zh=f"{predictor.run.name} 尚未训练完;使用目前最好的权重。",
+                zh=f"{predictor.run.name} 尚未训练完；使用目前最好的权重。",
             )
         )
     prepared, names = [], []
@@ -54,8 +65,14 @@ def run(argv: list[str], lang: Lang) -> int:
     _tell(names, found, output)
     if figure:
         _draw(figure, prepared, found, lang)
-        output.say(Text(en=f"Picture: {figure}", zh=f"图:{figure}"))
-    output.json({"run": str(predictor.run.path), "predictions": _as_json(names, found), "figure": str(figure) if figure else None})
+        output.say(Text(en=f"Picture: {figure}", zh=f"图：{figure}"))
+    output.json(
+        {
+            "run": str(predictor.run.path),
+            "predictions": _as_json(names, found),
+            "figure": str(figure) if figure else None,
+        }
+    )
     return 0
 
 
@@ -78,7 +95,7 @@ def _figure_path(asked: str | None) -> Path | None:
     if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
         raise EtudeError(
             en=f"--figure is '{asked}'; give a file ending in .png in a folder that exists.",
-            zh=f"--figure 为“{asked}”;请给出位于已有文件夹中、以 .png 结尾的文件名。",
+            zh=f"--figure 为“{asked}”；请给出位于已有文件夹中、以 .png 结尾的文件名。",
         )
     return path
 

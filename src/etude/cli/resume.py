@@ -9,7 +9,7 @@ from etude.core.text import Lang, Text
 
 ABOUT = Text(
     en="Carry on a run that was stopped or killed: the rest is, to the last bit, what it would have been.",
-    zh="继续一次被停止或中断的训练:其余部分与从未停止时逐位相同。",
+    zh="继续一次被停止或中断的训练：其余部分与从未停止时逐位相同。",
 )
 
 
@@ -17,13 +17,17 @@ def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
     parser = Parser("etude resume", lang, ABOUT)
     parser.add_argument(
-        "run", metavar="RUN", help=parser.words("a run's name or directory, or last", "训练记录的名称或目录,或 last")
+        "run",
+        metavar="RUN",
+        help=parser.words("a run's name or directory, or last", "训练记录的名称或目录，或 last"),
     )
     parser.add_argument(
         "--step",
         type=int,
         metavar="N",
-        help=parser.words("go on from the checkpoint of this step (else the newest)", "从这一步的检查点继续(默认最新)"),
+        help=parser.words(
+            "go on from the checkpoint of this step (else the newest)", "从这一步的检查点继续（默认最新）"
+        ),
     )
     add_common(parser)
     arguments = parser.parse_args(argv)
@@ -37,7 +41,7 @@ def run(argv: list[str], lang: Lang) -> int:
         output.say(
             Text(
                 en=f"{found.name} is finished; nothing is left to train. To use it: etude predict {found.path} PICTURE",
-                zh=f"{found.name} 已训练完毕,没有剩余的训练。使用方法:etude predict {found.path} 图片",
+                zh=f"{found.name} 已训练完毕，没有剩余的训练。使用方法：etude predict {found.path} 图片",
             )
         )
         output.json(summary(found, found.results.get("steps", 0), since_enter()))
@@ -52,7 +56,7 @@ def run(argv: list[str], lang: Lang) -> int:
         output.warn(
             Text(
                 en=f"This is not what the run began on, so the rest may differ in the last bits: {'; '.join(changed)}.",
-                zh=f"运行环境与训练开始时不同,其余部分的末位数字可能有差别:{';'.join(changed)}。",
+                zh=f"运行环境与训练开始时不同，其余部分的末位数字可能有差别：{';'.join(changed)}。",
             )
         )
     return train_to_the_end(session, output, since_enter)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ABOUT = Text(
     en="The runs: etude runs lists them; show, compare and delete take their names.",
-    zh="训练记录:etude runs 列出全部;show、compare、delete 后接名称。",
+    zh="训练记录：etude runs 列出全部；show、compare、delete 后接名称。",
 )
 ACTIONS = ("list", "show", "compare", "delete")
 
@@ -24,10 +24,27 @@ ACTIONS = ("list", "show", "compare", "delete")
 def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
     parser = Parser("etude runs", lang, ABOUT)
-    parser.add_argument("action", nargs="?", default="list", metavar="|".join(ACTIONS), help=parser.words("what to do (list)", "操作(list)"))
-    parser.add_argument("names", nargs="*", metavar="RUN", help=parser.words("runs' names or directories, or last", "训练记录的名称或目录,或 last"))
-    parser.add_argument("--figure", metavar="FILE.png", help=parser.words("compare: save the curves here", "compare:把曲线保存到此文件"))
-    parser.add_argument("--yes", action="store_true", help=parser.words("delete: do not ask", "delete:不再询问"))
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        metavar="|".join(ACTIONS),
+        help=parser.words("what to do (list)", "操作（list）"),
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help=parser.words("runs' names or directories, or last", "训练记录的名称或目录，或 last"),
+    )
+    parser.add_argument(
+        "--figure",
+        metavar="FILE.png",
+        help=parser.words("compare: save the curves here", "compare：把曲线保存到此文件"),
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help=parser.words("delete: do not ask", "delete：不再询问")
+    )
     add_common(parser)
     arguments = parser.parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
@@ -40,7 +57,7 @@ def run(argv: list[str], lang: Lang) -> int:
     if not arguments.names:
         raise EtudeError(
             en=f"etude runs {arguments.action} needs the name of a run; etude runs lists them.",
-            zh=f"etude runs {arguments.action} 需要训练记录的名称;用 etude runs 列出。",
+            zh=f"etude runs {arguments.action} 需要训练记录的名称；用 etude runs 列出。",
         )
     found = [open_run(name) for name in arguments.names]
     if arguments.action == "show":
@@ -67,11 +84,16 @@ def _list(output: Output) -> int:
     if rows:
         output.table(
             [Text(en="run", zh="名称"), Text(en="data", zh="数据"), Text(en="model", zh="模型"), Text(en="status", zh="状态"),
-             Text(en="epochs", zh="轮数"), Text(en="test accuracy", zh="测试准确率"), Text(en="begun (UTC)", zh="开始时间(UTC)")],
+             Text(en="epochs", zh="轮数"), Text(en="test accuracy", zh="测试准确率"), Text(en="begun (UTC)", zh="开始时间（UTC）")],
             rows,
         )  # fmt: skip
     else:
-        output.say(Text(en=f"No runs in {runs_dir()} yet; make one with: etude train", zh=f"{runs_dir()} 中还没有训练记录;用 etude train 开始。"))
+        output.say(
+            Text(
+                en=f"No runs in {runs_dir()} yet; make one with: etude train",
+                zh=f"{runs_dir()} 中还没有训练记录；用 etude train 开始。",
+            )
+        )
     output.json({"runs": [_facts(each) for each in found]})
     return 0
 
@@ -85,21 +107,41 @@ def _show(found: list[Run], output: Output) -> int:
         rows += [[name, _value(value)] for name, value in record["versions"].items()]
         output.table([Text(en="what", zh="项目"), Text(en="value", zh="值")], rows)
         epochs = [line for line in each.records() if line["kind"] == "epoch"]
-        metrics = list((epochs[-1].get("validation") or {})) if epochs else []
+        metrics = list(epochs[-1].get("validation") or {}) if epochs else []
         output.table(
-            [Text(en="epoch", zh="轮"), Text(en="training loss", zh="训练损失"), *(f"validation {name}" for name in metrics)],
-            [[line["epoch"] + 1, *map(_value, line["train"].values()), *(_value((line["validation"] or {}).get(name)) for name in metrics)] for line in epochs],
+            [
+                Text(en="epoch", zh="轮"),
+                Text(en="training loss", zh="训练损失"),
+                *(f"validation {name}" for name in metrics),
+            ],
+            [
+                [
+                    line["epoch"] + 1,
+                    *map(_value, line["train"].values()),
+                    *(_value((line["validation"] or {}).get(name)) for name in metrics),
+                ]
+                for line in epochs
+            ],
         )
         report = each.path / "report.html"
         if report.exists():
-            output.say(Text(en=f"Report: {report}", zh=f"报告:{report}"))
-    output.json({"runs": [_facts(each) | {"recipe": each.record["recipe"], "versions": each.record["versions"]} for each in found]})
+            output.say(Text(en=f"Report: {report}", zh=f"报告：{report}"))
+    output.json(
+        {
+            "runs": [
+                _facts(each) | {"recipe": each.record["recipe"], "versions": each.record["versions"]}
+                for each in found
+            ]
+        }
+    )
     return 0
 
 
 def _compare(found: list[Run], figure: str | None, output: Output) -> int:
     settings = {name for each in found for name in each.record["recipe"]}
-    differing = sorted(name for name in settings if len({str(each.record["recipe"].get(name)) for each in found}) > 1)
+    differing = sorted(
+        name for name in settings if len({str(each.record["recipe"].get(name)) for each in found}) > 1
+    )
     rows: list[list[Any]] = []
     for label, take in (("data", "data"), ("model", "model")):
         rows.append([label, *(each.record[take]["name"] for each in found)])
@@ -116,11 +158,11 @@ def _compare(found: list[Run], figure: str | None, output: Output) -> int:
         if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
             raise EtudeError(
                 en=f"--figure is '{figure}'; give a file ending in .png in a folder that exists.",
-                zh=f"--figure 为“{figure}”;请给出位于已有文件夹中、以 .png 结尾的文件名。",
+                zh=f"--figure 为“{figure}”；请给出位于已有文件夹中、以 .png 结尾的文件名。",
             )
         with drawing(output.lang):
             write_bytes(path, png(compare([(each.name, each.records()) for each in found], output.lang)))
-        output.say(Text(en=f"Curves: {path}", zh=f"曲线:{path}"))
+        output.say(Text(en=f"Curves: {path}", zh=f"曲线：{path}"))
     output.json({"runs": [_facts(each) for each in found], "differing": differing, "figure": figure})
     return 0
 
@@ -130,9 +172,10 @@ def _delete(found: list[Run], yes: bool, output: Output) -> int:
         if not yes:
             if not sys.stdin.isatty():
                 raise EtudeError(
-                    en=f"Deleting {each.name} cannot be undone; add --yes to do it.", zh=f"删除 {each.name} 后无法恢复;确定要删除请加 --yes。"
+                    en=f"Deleting {each.name} cannot be undone; add --yes to do it.",
+                    zh=f"删除 {each.name} 后无法恢复；确定要删除请加 --yes。",
                 )
-            question = Text(en=f"Delete {each.path} for good? [y/N] ", zh=f"永久删除 {each.path} 吗?[y/N] ")
+            question = Text(en=f"Delete {each.path} for good? [y/N] ", zh=f"永久删除 {each.path} 吗？[y/N] ")
             if input(output.word(question)).strip().lower() not in ("y", "yes", "是"):
                 continue
         with each.locked():

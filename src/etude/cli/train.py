@@ -10,11 +10,11 @@ from etude.core.text import Lang, Text
 
 ABOUT = Text(
     en="Train a network. With nothing else said: LeNet-5 on Fashion-MNIST, which comes with étude.",
-    zh="训练网络。不加任何参数时:在 étude 自带的 Fashion-MNIST 上训练 LeNet-5。",
+    zh="训练网络。不加任何参数时：在 étude 自带的 Fashion-MNIST 上训练 LeNet-5。",
 )
 EPILOG = Text(
     en="What is not set follows from the model and the data. Ctrl-C stops after the step; etude resume carries on.",
-    zh="未设置的选项随模型与数据而定。按 Ctrl-C 会在当前步之后停止;用 etude resume 继续。",
+    zh="未设置的选项随模型与数据而定。按 Ctrl-C 会在当前步之后停止；用 etude resume 继续。",
 )
 
 
@@ -57,21 +57,29 @@ def _read(argv: list[str], lang: Lang):
         metavar="DATA",
         help=parser.words(
             "a data set (see etude datasets) or your own folder of pictures: CLASS/*.jpg",
-            "数据集名称(见 etude datasets),或自己的图片文件夹:类别/*.jpg",
+            "数据集名称（见 etude datasets），或自己的图片文件夹：类别/*.jpg",
         ),
     )
-    parser.add_argument("--model", metavar="NAME", help=parser.words("a model (see etude models)", "模型(见 etude models)"))
-    parser.add_argument("--run-dir", metavar="DIR", help=parser.words("keep the run here", "训练记录的保存位置"))
+    parser.add_argument(
+        "--model", metavar="NAME", help=parser.words("a model (see etude models)", "模型（见 etude models）")
+    )
+    parser.add_argument(
+        "--run-dir", metavar="DIR", help=parser.words("keep the run here", "训练记录的保存位置")
+    )
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help=parser.words("where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置(默认 $ETUDE_DATA)"),
+        help=parser.words(
+            "where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置（默认 $ETUDE_DATA）"
+        ),
     )
     parser.add_argument(
         "--image-size",
         type=int,
         metavar="N",
-        help=parser.words("side of the squares your own pictures become, in pixels", "自己的图片统一成的边长(像素)"),
+        help=parser.words(
+            "side of the squares your own pictures become, in pixels", "自己的图片统一成的边长（像素）"
+        ),
     )
     add_settings(parser, Recipe, parser.words("recipe", "训练设置"))
     add_common(parser)
@@ -79,6 +87,6 @@ def _read(argv: list[str], lang: Lang):
     if arguments.steps is not None and arguments.epochs is not None:
         raise EtudeError(
             en="--epochs and --steps were both given; give the length of the run in one of them.",
-            zh="同时给出了 --epochs 与 --steps;请只用其中一个指定训练长度。",
+            zh="同时给出了 --epochs 与 --steps；请只用其中一个指定训练长度。",
         )
     return arguments, Output(lang, arguments.json, arguments.quiet), chosen(arguments, Recipe)

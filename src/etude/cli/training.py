@@ -42,7 +42,7 @@ def train_to_the_end(session: Session, output: Output, clock: Callable[[], float
         output.warn(
             Text(
                 en=f"Stopped after step {session.state.step:,}; all is kept. Carry on with: etude resume {run.path}",
-                zh=f"已在第 {session.state.step:,} 步之后停止,内容全部保留。继续:etude resume {run.path}",
+                zh=f"已在第 {session.state.step:,} 步之后停止，内容全部保留。继续：etude resume {run.path}",
             )
         )
         output.json(summary(run, session.resumed_from_step, clock(), session))
@@ -79,7 +79,11 @@ def summary(run: Run, resumed_from_step: int, seconds: float, session: Session |
     """The JSON object of ``--json``; ``session`` is that of a run not finished."""
     results = dict(run.results)
     if session is not None:
-        results = {"epochs": session.state.epoch, "steps": session.state.step, "train_seconds": round(session.train_seconds, 3)}
+        results = {
+            "epochs": session.state.epoch,
+            "steps": session.state.step,
+            "train_seconds": round(session.train_seconds, 3),
+        }
     return {
         "run": str(run.path),
         "status": run.record["status"] if session is None else "stopped",
@@ -102,9 +106,9 @@ def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
         output.say(
             Text(
                 en=f"Test accuracy {accuracy:.2%} after {results['epochs']} epochs, {results['train_seconds']:.1f} s of training.",
-                zh=f"测试准确率 {accuracy:.2%};训练 {results['epochs']} 轮,用时 {results['train_seconds']:.1f} 秒。",
+                zh=f"测试准确率 {accuracy:.2%}；训练 {results['epochs']} 轮，用时 {results['train_seconds']:.1f} 秒。",
             )
         )
     report = run.path / "report.html"
-    output.say(Text(en=f"Report:  {report}", zh=f"报告:{report}"))
-    output.say(Text(en=f"Use it:  etude predict {run.path} PICTURE", zh=f"使用:etude predict {run.path} 图片"))
+    output.say(Text(en=f"Report:  {report}", zh=f"报告：{report}"))
+    output.say(Text(en=f"Use it:  etude predict {run.path} PICTURE", zh=f"使用：etude predict {run.path} 图片"))

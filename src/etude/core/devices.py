@@ -32,7 +32,7 @@ def choose_device(asked: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise EtudeError(
             en=f"device is '{asked}', which this machine does not have; use cpu, or auto to take the best there is.",
-            zh=f"device 为“{asked}”,但本机没有该设备;请用 cpu,或用 auto 自动选择。",
+            zh=f"device 为“{asked}”，但本机没有该设备；请用 cpu，或用 auto 自动选择。",
         ) from None
     return device
 

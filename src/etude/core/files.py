@@ -59,7 +59,7 @@ def read_json(path: Path) -> Any:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise EtudeError(
             en=f"{path} is damaged: it is not valid JSON ({error}).",
-            zh=f"{path} 已损坏:不是有效的 JSON({error})。",
+            zh=f"{path} 已损坏：不是有效的 JSON({error})。",
         ) from None
 
 
@@ -116,7 +116,7 @@ def explain_os_error(error: OSError, doing: Path | str | None = None) -> EtudeEr
         return EtudeError(
             en=f"The disk is full: {place} could not be written. What was saved before is whole; "
             "free some space and carry on.",
-            zh=f"磁盘已满:无法写入 {place}。之前保存的内容完好;请释放空间后继续。",
+            zh=f"磁盘已满：无法写入 {place}。之前保存的内容完好；请释放空间后继续。",
         )
     if isinstance(error, PermissionError):
         return EtudeError(

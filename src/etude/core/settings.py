@@ -71,7 +71,7 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> EtudeError:
         key, en, zh = bounds[kind]
         return EtudeError(
             en=f"{name} is {given}; it must be {en} {context[key]}.",
-            zh=f"{name} 为 {given};它必须{zh} {context[key]}。",
+            zh=f"{name} 为 {given}；它必须{zh} {context[key]}。",
         )
     if kind == "literal_error":
         return unknown(
@@ -81,7 +81,7 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> EtudeError:
         )
     if kind == "finite_number":
         return EtudeError(
-            en=f"{name} is {given}; it must be a finite number.", zh=f"{name} 为 {given};它必须是有限的数。"
+            en=f"{name} is {given}; it must be a finite number.", zh=f"{name} 为 {given}；它必须是有限的数。"
         )
     if kind == "value_error" and isinstance(context.get("error"), EtudeErrorValue):
         return context["error"].error
@@ -91,9 +91,9 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> EtudeError:
             "f": ("a number", "数字"),
             "b": ("true or false", "true 或 false"),
         }[kind[0]]
-        return EtudeError(en=f"{name} is '{given}'; it must be {en}.", zh=f"{name} 为“{given}”;它必须是{zh}。")
+        return EtudeError(en=f"{name} is '{given}'; it must be {en}.", zh=f"{name} 为“{given}”；它必须是{zh}。")
     message = re.sub(r"^Value error, ", "", first["msg"])
-    return EtudeError(en=f"{name} is '{given}': {message}.", zh=f"{name} 为“{given}”:{message}。")
+    return EtudeError(en=f"{name} is '{given}': {message}.", zh=f"{name} 为“{given}”：{message}。")
 
 
 class EtudeErrorValue(ValueError):

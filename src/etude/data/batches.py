@@ -140,10 +140,14 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 def _pool(images: np.ndarray, device: torch.device) -> Tensor:
     if images.nbytes > _SHARE_OF_MEMORY * available_memory():
-        if isinstance(images, np.memmap) and images.filename:  # torch wants it writable; "c" never writes to the file
+        if (
+            isinstance(images, np.memmap) and images.filename
+        ):  # torch wants it writable; "c" never writes to the file
             images = np.memmap(images.filename, images.dtype, "c", images.offset, images.shape)
         return torch.from_numpy(images)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return torch.from_numpy(np.array(images)).to(device if images.nbytes <= _SHARE_OF_MEMORY * free else "cpu")
+        return torch.from_numpy(np.array(images)).to(
+            device if images.nbytes <= _SHARE_OF_MEMORY * free else "cpu"
+        )
     return torch.from_numpy(np.array(images)).to(device)

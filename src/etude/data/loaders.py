@@ -59,7 +59,7 @@ class LoaderBatches:
             raise EtudeError(
                 en="The training data has no length, so an epoch has no end that a schedule could reckon with; "
                 "give a Dataset with __len__, or a DataLoader over one.",
-                zh="训练数据没有长度(__len__),无法确定一轮的步数;请给出带 __len__ 的 Dataset 或其 DataLoader。",
+                zh="训练数据没有长度（__len__），无法确定一轮的步数；请给出带 __len__ 的 Dataset 或其 DataLoader。",
             ) from None
 
     def batches(self, epoch: int, after: int = 0) -> Iterator[Any]:

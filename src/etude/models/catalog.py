@@ -7,6 +7,7 @@ and tests follow from it.
 from __future__ import annotations
 
 import functools
+import operator
 import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
@@ -57,7 +58,15 @@ def build_model(
     model = find_model(name)
     shape = _checked_shape(model, model.input_shape if input_shape is None else input_shape)
     classes = _checked_classes(model.num_classes if num_classes is None else num_classes)
-    return model.build(shape, classes, **check_settings(model, settings))
+    settings = check_settings(model, settings)
+    try:
+        return model.build(shape, classes, **settings)
+    except (RuntimeError, MemoryError, OverflowError) as error:  # torch has no better type for "out of memory"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise EtudeError(
+            en=f"{name} for images {shape} and {classes} classes could not be made ({reason}); choose smaller ones.",
+            zh=f"无法为 {shape} 的图片和 {classes} 个类别构建 {name}（{reason}）；请减小尺寸。",
+        ) from error
 
 
 @functools.cache
@@ -69,13 +78,13 @@ def _discover() -> tuple[Model, ...]:
 
 
 def _checked_shape(model: Model, shape: Sequence[int]) -> tuple[int, int, int]:
-    whole = isinstance(shape, list | tuple) and all(type(size) is int and size >= 1 for size in shape)
-    if not whole or len(shape) != 3:
+    sizes = [_whole(size) for size in shape] if isinstance(shape, list | tuple) else []
+    if len(sizes) != 3 or min(sizes) < 1:
         raise EtudeError(
             en=f"input_shape is {shape}; it must be three whole numbers of at least 1: (channels, height, width).",
             zh=f"input_shape 为 {shape}；它必须是三个不小于 1 的整数：（通道数，高，宽）。",
         )
-    channels, height, width = shape
+    channels, height, width = sizes
     if min(height, width) < model.smallest:
         least = f"{model.smallest}×{model.smallest}"
         raise EtudeError(
@@ -88,9 +97,18 @@ def _checked_shape(model: Model, shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def _checked_classes(num_classes: int) -> int:
-    if type(num_classes) is not int or num_classes < 2:
+    classes = _whole(num_classes)
+    if classes < 2:
         raise EtudeError(
             en=f"num_classes is {num_classes}; there must be at least 2 classes to tell apart.",
             zh=f"num_classes 为 {num_classes}；至少要有 2 个类别才能分类。",
         )
-    return num_classes
+    return classes
+
+
+def _whole(number: Any) -> int:
+    """``number`` as an int, also from NumPy's and torch's integers; 0, which is never allowed, for anything else."""
+    try:
+        return 0 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        return 0

@@ -75,7 +75,7 @@ class Block(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))  # [n, out_channels, height/stride, width/stride]
         y = self.bn2(self.conv2(y))  # [n, out_channels, height/stride, width/stride]
         if self.shortcut is not None:
-            y = y + self.shortcut(x)
+            y += self.shortcut(x)
         return self.relu(y)
 
 
@@ -108,7 +108,10 @@ def _entry(depth: int, shortcuts: bool) -> Model:
         ),
     )
     plain = (
-        Text(en=f"the layers of ResNet-{depth} without shortcuts", zh=f"去掉捷径连接的 ResNet-{depth}（普通网络）"),
+        Text(
+            en=f"the layers of ResNet-{depth} without shortcuts",
+            zh=f"去掉捷径连接的 ResNet-{depth}（普通网络）",
+        ),
         Text(
             en="The paper's comparison: the deeper these plain networks are, the worse they learn.",
             zh="论文中的对照组：这类普通网络越深，反而学得越差。",

@@ -39,6 +39,7 @@ class LeNet5(nn.Module):
         padding = border(height, width)
         self.conv1 = nn.Conv2d(channels, 6, kernel_size=5, padding=padding)
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
+        self.pool = nn.MaxPool2d(2)
         self.fc1 = nn.Linear(16 * pooled_twice(height, padding) * pooled_twice(width, padding), 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, num_classes)
@@ -46,9 +47,9 @@ class LeNet5(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.conv1(x))  # [n, 6, 28, 28]
-        x = F.max_pool2d(x, 2)  # [n, 6, 14, 14]
+        x = self.pool(x)  # [n, 6, 14, 14]
         x = F.relu(self.conv2(x))  # [n, 16, 10, 10]
-        x = F.max_pool2d(x, 2)  # [n, 16, 5, 5]
+        x = self.pool(x)  # [n, 16, 5, 5]
         x = x.flatten(1)  # [n, 400]
         x = self.dropout(F.relu(self.fc1(x)))  # [n, 120]
         x = self.dropout(F.relu(self.fc2(x)))  # [n, 84]
@@ -153,7 +154,10 @@ SOURCE = "LeCun, Bottou, Bengio & Haffner 1998, section II.B"
 CATALOG = (
     Model(
         name="lenet5",
-        title=Text(en="LeNet-5 as usually written today: ReLU and max-pooling", zh="LeNet-5 的常见现代写法：ReLU 与最大池化"),
+        title=Text(
+            en="LeNet-5 as usually written today: ReLU and max-pooling",
+            zh="LeNet-5 的常见现代写法：ReLU 与最大池化",
+        ),
         source=SOURCE,
         build=LeNet5,
         input_shape=(1, 28, 28),
@@ -166,7 +170,10 @@ CATALOG = (
     ),
     Model(
         name="lenet5-1998",
-        title=Text(en="LeNet-5 as published: scaled tanh, sparse C3", zh="1998 年原版 LeNet-5：缩放 tanh 与稀疏连接的 C3"),
+        title=Text(
+            en="LeNet-5 as published: scaled tanh, sparse C3",
+            zh="1998 年原版 LeNet-5：缩放 tanh 与稀疏连接的 C3",
+        ),
         source=SOURCE + " and appendix A",
         build=LeNet5Of1998,
         input_shape=(1, 32, 32),

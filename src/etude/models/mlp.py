@@ -7,7 +7,6 @@ Covariate Shift", section 3.2: the normalisation stands between the linear map a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from math import prod
 from typing import Literal
@@ -62,8 +61,7 @@ class MLP(nn.Module):
                 self.hidden.append(nn.BatchNorm1d(width))
             if activation != "none":
                 self.hidden.append(LAYERS[activation]())
-            if dropout:
-                self.hidden.append(nn.Dropout(dropout))
+            self.hidden.append(nn.Dropout(dropout))
             inputs = width
         self.output = nn.Linear(inputs, num_classes)
 

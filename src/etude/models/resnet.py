@@ -28,9 +28,9 @@ class ResNet(nn.Module):
         num_classes: the number of logits.
         block: `BasicBlock` or `Bottleneck`.
         layers: the number of blocks of each stage.
-        stem: ``imagenet`` is the paper's (7×7 of stride 2, then max-pooling: an eighth of the pixels' detail is
-            gone before the first block); ``small`` is 3×3 of stride 1 without pooling; ``auto`` takes ``small`` for
-            images up to 64 pixels. The names of the parameters are the same.
+        stem: ``imagenet`` is the paper's: 7×7 of stride 2, then max-pooling, which leaves a quarter of the height and
+            width to the first block. ``small`` is 3×3 of stride 1 without pooling. ``auto`` takes ``small`` for images
+            up to 64 pixels. The names of the parameters are the same.
         dropout: the probability of dropping a feature before the last layer, in training only (not in the paper).
     """
 
@@ -93,7 +93,7 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))  # [n, channels, height/stride, width/stride]
         y = self.bn2(self.conv2(y))  # [n, channels, height/stride, width/stride]
-        y = y + (x if self.downsample is None else self.downsample(x))
+        y += x if self.downsample is None else self.downsample(x)
         return self.relu(y)
 
 
@@ -117,7 +117,7 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))  # [n, channels, height, width]
         y = self.relu(self.bn2(self.conv2(y)))  # [n, channels, height/stride, width/stride]
         y = self.bn3(self.conv3(y))  # [n, 4·channels, height/stride, width/stride]
-        y = y + (x if self.downsample is None else self.downsample(x))
+        y += x if self.downsample is None else self.downsample(x)
         return self.relu(y)
 
 

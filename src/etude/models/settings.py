@@ -19,7 +19,7 @@ def settings_of(model: Model) -> dict[str, Any]:
 
 
 def check_settings(model: Model, settings: dict[str, Any]) -> dict[str, Any]:
-    """``settings`` in the types that ``model.build`` takes: lists become tuples, whole numbers floats.
+    """``settings`` as ``model.build`` takes them: a list becomes a tuple.
 
     Raises:
         EtudeError: the model has no such setting, or the value is not one that it can take.
@@ -97,7 +97,14 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         en, zh = "whole numbers of at least 1, such as 256,128", "不小于 1 的整数，例如 256,128"
         return _demand(right, name, value, tuple(value) if right else value, en, zh)
     if kind is int:
-        return _demand(_is_whole(value) and value >= 1, name, value, value, "a whole number of at least 1", "不小于 1 的整数")
+        return _demand(
+            _is_whole(value) and value >= 1,
+            name,
+            value,
+            value,
+            "a whole number of at least 1",
+            "不小于 1 的整数",
+        )
     number = _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
     if name == "dropout":
         right = number and 0 <= value < 1

@@ -19,7 +19,9 @@ class Average:
     def __init__(self, modules: Mapping[str, nn.Module], decay: float) -> None:
         self.decay = decay
         self._live = list(named_tensors(modules, fractions_only=True).values())
-        self.tensors = {name: t.detach().clone() for name, t in named_tensors(modules, fractions_only=True).items()}
+        self.tensors = {
+            name: t.detach().clone() for name, t in named_tensors(modules, fractions_only=True).items()
+        }
 
     @torch.no_grad()
     def update(self, step: int) -> None:

@@ -39,7 +39,11 @@ def save_checkpoint(folder: Path, state: State, extra: dict[str, Any]) -> Path:
     for place, cuda in enumerate(generators.pop("cuda")):
         tensors[f"generators/cuda/{place}"] = cuda
     packed = save({name: t.detach().contiguous().cpu() for name, t in tensors.items()})
-    content |= {"extra": extra, "generators": generators, "sha256": {_TENSORS: hashlib.sha256(packed).hexdigest()}}
+    content |= {
+        "extra": extra,
+        "generators": generators,
+        "sha256": {_TENSORS: hashlib.sha256(packed).hexdigest()},
+    }
     target = folder / f"step-{state.step}"
     if _pointed(folder) == target.name:  # the one pointed to is never replaced, however the process may end
         target = folder / f"step-{state.step}+"
@@ -53,7 +57,9 @@ def save_checkpoint(folder: Path, state: State, extra: dict[str, Any]) -> Path:
     return target
 
 
-def load_checkpoint(folder: Path, state: State, step: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_checkpoint(
+    folder: Path, state: State, step: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make ``state`` what it was when the checkpoint was saved.
 
     Args:
@@ -87,7 +93,7 @@ def find_checkpoint(folder: Path, step: int | None = None) -> Path:
         if name is None:
             raise EtudeError(
                 en=f"{folder} has no checkpoint to go on from; train anew.",
-                zh=f"{folder} 中没有可继续的检查点;请重新训练。",
+                zh=f"{folder} 中没有可继续的检查点；请重新训练。",
             )
         return folder / name
     found = [path for path in list_checkpoints(folder) if _step_of(path) == step]
@@ -95,7 +101,7 @@ def find_checkpoint(folder: Path, step: int | None = None) -> Path:
         steps = ", ".join(str(_step_of(path)) for path in list_checkpoints(folder)) or "–"
         raise EtudeError(
             en=f"{folder} has no checkpoint of step {step}; those at hand are of steps: {steps}.",
-            zh=f"{folder} 中没有第 {step} 步的检查点;现有检查点的步数:{steps}。",
+            zh=f"{folder} 中没有第 {step} 步的检查点；现有检查点的步数：{steps}。",
         )
     return found[-1]
 
@@ -112,7 +118,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             raise EtudeError(
                 en=f"{path} is a checkpoint of format {content['format']}; this version of étude reads format {FORMAT}. "
                 "Resume it with the version that wrote it.",
-                zh=f"{path} 是格式 {content['format']} 的检查点;此版本的 étude 只读格式 {FORMAT}。请用写入它的版本继续。",
+                zh=f"{path} 是格式 {content['format']} 的检查点；此版本的 étude 只读格式 {FORMAT}。请用写入它的版本继续。",
             )
         packed = (path / _TENSORS).read_bytes()
         if hashlib.sha256(packed).hexdigest() != content["sha256"][_TENSORS]:
@@ -189,7 +195,7 @@ def _restore(state: State, content: dict[str, Any], tensors: dict[str, Tensor], 
         odd = sorted(set(live) ^ set(saved)) or sorted(n for n in live if live[n].shape != saved[n].shape)
         raise EtudeError(
             en=f"{path} holds another model than the one given: they differ in '{odd[0].removeprefix('modules/')}'.",
-            zh=f"{path} 中的模型与给出的模型不同:差别在“{odd[0].removeprefix('modules/')}”。",
+            zh=f"{path} 中的模型与给出的模型不同：差别在“{odd[0].removeprefix('modules/')}”。",
         )
     load_named(state.task.modules, _under(tensors, "modules/"))
     if state.average:
@@ -209,7 +215,9 @@ def _restore(state: State, content: dict[str, Any], tensors: dict[str, Tensor], 
         state.loss_sums[name].fill_(total)
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
     """Put the optimiser's memory back, each tensor laid out as its parameter is (fused kernels rely on that)."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, parameter in enumerate(parameters):
@@ -220,7 +228,11 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, plain: dict[str, Any], 
                 if tensor.shape == parameter.shape and tensor.ndim:
                     values[key] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
                 else:
-                    values[key] = tensor.clone() if key == "step" and not _fused(optimizer) else tensor.to(parameter.device)
+                    values[key] = (
+                        tensor.clone()
+                        if key == "step" and not _fused(optimizer)
+                        else tensor.to(parameter.device)
+                    )
         if values:
             optimizer.state[parameter] = values
 
@@ -238,9 +250,9 @@ def _damaged(path: Path, why: str) -> EtudeError:
     if others:
         return EtudeError(
             en=f"The checkpoint {path} is damaged ({why}); another is at hand: resume with --step {others[-1]}.",
-            zh=f"检查点 {path} 已损坏({why});还有另一个检查点:请用 --step {others[-1]} 继续。",
+            zh=f"检查点 {path} 已损坏（{why}）；还有另一个检查点：请用 --step {others[-1]} 继续。",
         )
     return EtudeError(
         en=f"The checkpoint {path} is damaged ({why}) and there is no other; train anew.",
-        zh=f"检查点 {path} 已损坏({why}),且没有其他检查点;请重新训练。",
+        zh=f"检查点 {path} 已损坏（{why}），且没有其他检查点；请重新训练。",
     )

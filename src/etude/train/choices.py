@@ -65,7 +65,11 @@ def flushes_denormals() -> bool:
 def differences(recorded: Choices) -> list[str]:
     """Which process-wide settings differ from those of the run; a resume is exact only without any."""
     now = {"threads": torch.get_num_threads(), "flush_denormal": flushes_denormals()}
-    return [f"{name} {getattr(recorded, name)} -> {value}" for name, value in now.items() if getattr(recorded, name) != value]
+    return [
+        f"{name} {getattr(recorded, name)} -> {value}"
+        for name, value in now.items()
+        if getattr(recorded, name) != value
+    ]
 
 
 def choices_from_json(content: dict[str, Any]) -> Choices:
@@ -80,7 +84,7 @@ def choices_from_json(content: dict[str, Any]) -> Choices:
         raise EtudeError(
             en="The run was made by another version of étude: its engine choices are not the ones known here. "
             "Train it anew, or resume it with the version named in its run.json.",
-            zh="这次训练由另一版本的 étude 产生:其引擎选项与当前版本不符。请重新训练,或用 run.json 中的版本继续。",
+            zh="这次训练由另一版本的 étude 产生：其引擎选项与当前版本不符。请重新训练，或用 run.json 中的版本继续。",
         ) from None
 
 

@@ -46,7 +46,9 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
     choices = choices or choose(recipe, dict(task.modules))
     feed: Feed
     if isinstance(data, ImageData):
-        feed = ImageBatches(data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last)
+        feed = ImageBatches(
+            data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last
+        )
     elif is_own_data(data):
         parts = tuple(data) if isinstance(data, (tuple, list)) else (data,)
         feed = LoaderBatches(*parts, batch_size=recipe.batch_size, seed=recipe.seed, device=choices.device)
@@ -54,8 +56,8 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
         raise EtudeError(
             en=f"Cannot train on a {type(data).__name__}; give what etude.load_data returns, a Dataset, a DataLoader, "
             "or a tuple of those (train, validation).",
-            zh=f"无法用 {type(data).__name__} 训练;请给出 etude.load_data 的结果、Dataset、DataLoader,"
-            "或由它们组成的元组(训练集, 验证集)。",
+            zh=f"无法用 {type(data).__name__} 训练；请给出 etude.load_data 的结果、Dataset、DataLoader,"
+            "或由它们组成的元组（训练集，验证集）。",
         )
     return feed
 

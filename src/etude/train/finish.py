@@ -27,7 +27,9 @@ def finish_run(session: Session, lang: Lang) -> dict[str, Any]:
     """Write ``weights.safetensors``, the results in ``run.json`` and the report; the results."""
     state, run = session.state, session.run
     state.keep_final_weights()
-    named = {name.partition("/")[2]: t for name, t in named_tensors({"model": state.task.modules["model"]}).items()}
+    named = {
+        name.partition("/")[2]: t for name, t in named_tensors({"model": state.task.modules["model"]}).items()
+    }
     write_bytes(run.weights, pack({name: t.detach().contiguous().cpu() for name, t in named.items()}))
     results: dict[str, Any] = {
         "epochs": state.epoch,
@@ -41,8 +43,9 @@ def finish_run(session: Session, lang: Lang) -> dict[str, Any]:
         results |= {f"validation_{name}": value for name, value in metrics.items()}
     if session.feed.test is not None:
         results |= {f"test_{name}": value for name, value in measure(state, session.feed.test).items()}
-    run.update(results=results, status="finished")
+    run.record |= {"results": results, "status": "finished"}
     write_run_report(session, lang)
+    run.update()  # last: until now a resume would have come back to this point
     return results
 
 
@@ -88,7 +91,7 @@ def load_weights(run: Run, model: nn.Module) -> bool:
         except Exception as error:  # safetensors raises its own kind for anything that is no safetensors file
             raise EtudeError(
                 en=f"{run.weights} is damaged ({error}); its checkpoint may be whole: etude resume {run.path}",
-                zh=f"{run.weights} 已损坏({error});检查点可能完好:etude resume {run.path}",
+                zh=f"{run.weights} 已损坏（{error}）；检查点可能完好：etude resume {run.path}",
             ) from None
         load_all(model, {f"model/{name}": t for name, t in saved.items()}, str(run.weights))
         return True
@@ -114,6 +117,6 @@ def load_all(model: nn.Module, saved: dict[str, Tensor], where: str) -> None:
         odd = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))[0]
         raise EtudeError(
             en=f"{where} holds weights of another model: they differ in '{odd.removeprefix('model/')}'.",
-            zh=f"{where} 中是另一个模型的权重:差别在“{odd.removeprefix('model/')}”。",
+            zh=f"{where} 中是另一个模型的权重：差别在“{odd.removeprefix('model/')}”。",
         )
     load_named({"model": model}, saved)

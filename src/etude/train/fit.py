@@ -41,7 +41,9 @@ class Epoch:
     improved: bool
 
 
-def fit(task: Task, data: Any, recipe: Recipe | None = None, state: State | None = None) -> Iterator[Step | Epoch]:
+def fit(
+    task: Task, data: Any, recipe: Recipe | None = None, state: State | None = None
+) -> Iterator[Step | Epoch]:
     """Train ``task`` on ``data``: yields a `Step` after every step and an `Epoch` after every epoch.
 
     Args:
@@ -97,7 +99,7 @@ def _update(state: State, part: Part, learning_rate: float) -> Tensor:
     if loss.ndim:
         raise EtudeError(
             en=f"The loss of '{part.name}' has shape {list(loss.shape)}; a loss is one number: take its mean.",
-            zh=f"“{part.name}”的损失形状为 {list(loss.shape)};损失必须是一个数,请取平均。",
+            zh=f"“{part.name}”的损失形状为 {list(loss.shape)}；损失必须是一个数，请取平均。",
         )
     detached = loss.detach()
     _gate(state, optimizer, detached, part.name)
@@ -136,7 +138,7 @@ def not_finite(state: State, name: str, value: float) -> NonFiniteLoss:
     return NonFiniteLoss(
         en=f"The loss of '{name}' became {value} at step {state.step + 1} (learning rate {rate:.3g}); the update was not "
         "made and what was saved before is whole. Try a smaller learning_rate, clip_norm 1, or precision float32.",
-        zh=f"第 {state.step + 1} 步“{name}”的损失变为 {value}(学习率 {rate:.3g});该步没有更新,之前保存的内容完好。"
+        zh=f"第 {state.step + 1} 步“{name}”的损失变为 {value}（学习率 {rate:.3g}）；该步没有更新，之前保存的内容完好。"
         "可尝试更小的 learning_rate、clip_norm 1 或 precision float32。",
     )
 

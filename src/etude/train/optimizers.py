@@ -24,7 +24,7 @@ def build_optimizer(module: nn.Module, recipe: Recipe, fused: bool) -> torch.opt
     if not trained:
         raise EtudeError(
             en=f"{type(module).__name__} has no parameter to train; give a model whose parameters want a gradient.",
-            zh=f"{type(module).__name__} 没有可训练的参数;请给出参数需要梯度的模型。",
+            zh=f"{type(module).__name__} 没有可训练的参数；请给出参数需要梯度的模型。",
         )
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": recipe.weight_decay},

@@ -79,13 +79,24 @@ class Predictor:
     def _part(self, examples: Examples) -> Evaluation:
         data = self.run.record["data"]
         shell = ImageData(
-            data["name"], self.classes, examples, examples, examples, tuple(data["mean"]), tuple(data["std"]), "", {}
+            data["name"],
+            self.classes,
+            examples,
+            examples,
+            examples,
+            tuple(data["mean"]),
+            tuple(data["std"]),
+            "",
+            {},
         )
         return ImageBatches(shell, 1, 0, self.device).evaluation("test")
 
 
 def test_examples(
-    predictor: Predictor, data: str | None, data_dir: str | None = None, progress: Callable[[int, int], None] | None = None
+    predictor: Predictor,
+    data: str | None,
+    data_dir: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Examples, str, tuple[Text, ...]]:
     """What to measure a run on: the test part of its own data, of another data set, or a folder of pictures.
 
@@ -104,13 +115,15 @@ def test_examples(
             raise EtudeError(
                 en=f"The data of '{own.name}' is no longer what {predictor.run.name} was trained on; name the data to "
                 f"measure it on: etude evaluate {predictor.run.path} FOLDER",
-                zh=f"“{own.name}”的数据与训练时不同;请指明要评估的数据:etude evaluate {predictor.run.path} 文件夹",
+                zh=f"“{own.name}”的数据与训练时不同；请指明要评估的数据：etude evaluate {predictor.run.path} 文件夹",
             )
         return own.test, own.name, ()
     if data not in list_datasets() and Path(data).is_dir():
         from etude.data.folder import load_for
 
-        examples, findings = load_for(Path(data), predictor.classes, predictor.run.record["data"]["preparation"], progress)
+        examples, findings = load_for(
+            Path(data), predictor.classes, predictor.run.record["data"]["preparation"], progress
+        )
         return examples, Path(data).absolute().name, findings
     other = load_data(data, data_dir=data_dir, progress=progress)
     wanted = tuple(predictor.run.record["data"]["input_shape"])
@@ -118,7 +131,7 @@ def test_examples(
         raise EtudeError(
             en=f"{other.name} has pictures {_size(other.input_shape)} in {other.num_classes} classes; {predictor.run.name} "
             f"takes {_size(wanted)} in {len(predictor.classes)}. Choose data of the same kind.",
-            zh=f"{other.name} 的图片为 {_size(other.input_shape)},共 {other.num_classes} 类;{predictor.run.name} "
+            zh=f"{other.name} 的图片为 {_size(other.input_shape)}，共 {other.num_classes} 类；{predictor.run.name} "
             f"需要 {_size(wanted)},{len(predictor.classes)} 类。请选择同类数据。",
         )
     findings = ()
@@ -126,7 +139,7 @@ def test_examples(
         findings = (
             Text(
                 en=f"The classes of {other.name} have other names than the run's; they are compared by their numbers.",
-                zh=f"{other.name} 的类别名称与该训练不同;按编号比较。",
+                zh=f"{other.name} 的类别名称与该训练不同；按编号比较。",
             ),
         )
     return replace(other.test), other.name, findings

@@ -28,17 +28,19 @@ class Recipe(Settings):
         ge=1,
         unit="steps",
         about=Text(
-            en="stop after this many steps, whatever epochs says", zh="训练到这么多步为止(优先于 epochs)"
+            en="stop after this many steps, whatever epochs says", zh="训练到这么多步为止（优先于 epochs）"
         ),
     )
     batch_size: int = setting(
         64, ge=1, unit="examples", about=Text(en="examples in one step", zh="每一步的样本数")
     )
     optimizer: Literal["sgd", "adam", "adamw"] = setting(
-        "adamw", about=Text(en="rule for the update", zh="更新规则(优化器)")
+        "adamw", about=Text(en="rule for the update", zh="更新规则（优化器）")
     )
     learning_rate: float = setting(
-        1e-3, gt=0, about=Text(en="size of the step (its peak, under a schedule)", zh="学习率(有调度时为峰值)")
+        1e-3,
+        gt=0,
+        about=Text(en="size of the step (its peak, under a schedule)", zh="学习率（有调度时为峰值）"),
     )
     momentum: float = setting(0.9, ge=0, lt=1, about=Text(en="momentum of SGD", zh="SGD 的动量"))
     schedule: Literal["constant", "cosine", "one-cycle"] = setting(
@@ -51,43 +53,75 @@ class Recipe(Settings):
         unit="epochs",
         about=Text(
             en="the learning rate rises linearly for this long (one-cycle has its own rise)",
-            zh="学习率线性上升的时长(one-cycle 自带上升段)",
+            zh="学习率线性上升的时长（one-cycle 自带上升段）",
         ),
     )
     weight_decay: float = setting(
         0.01,
         ge=0,
-        about=Text(en="pull of the weights towards zero; biases and norms are spared", zh="权重衰减;偏置与归一化参数除外"),
+        about=Text(
+            en="pull of the weights towards zero; biases and norms are spared",
+            zh="权重衰减；偏置与归一化参数除外",
+        ),
     )
     label_smoothing: float = setting(
-        0.0, ge=0, lt=1, about=Text(en="share of the target spread over all classes", zh="标签平滑:均分给所有类别的比例")
+        0.0,
+        ge=0,
+        lt=1,
+        about=Text(en="share of the target spread over all classes", zh="标签平滑：均分给所有类别的比例"),
     )
     clip_norm: float | None = setting(
-        None, gt=0, about=Text(en="longest gradient allowed (2-norm over all parameters)", zh="梯度裁剪:全部参数梯度的最大 2-范数")
+        None,
+        gt=0,
+        about=Text(
+            en="longest gradient allowed (2-norm over all parameters)", zh="梯度裁剪：全部参数梯度的最大 2-范数"
+        ),
     )
     ema: float | None = setting(
         None,
         gt=0,
         lt=1,
-        about=Text(en="decay of the moving average of the weights that is evaluated and kept", zh="权重滑动平均的衰减率;评估并保存平均后的权重"),
+        about=Text(
+            en="decay of the moving average of the weights that is evaluated and kept",
+            zh="权重滑动平均的衰减率；评估并保存平均后的权重",
+        ),
     )
     dropout: float | None = setting(
-        None, ge=0, lt=1, about=Text(en="share of units dropped (else the model's own)", zh="随机失活比例(默认用模型自己的)")
+        None,
+        ge=0,
+        lt=1,
+        about=Text(en="share of units dropped (else the model's own)", zh="随机失活比例（默认用模型自己的）"),
     )
     augment: bool = setting(
-        False, about=Text(en="vary training pictures: mirror, pad and crop, as the data set allows", zh="数据扩充:在数据集允许时翻转、填充后裁剪")
+        False,
+        about=Text(
+            en="vary training pictures: mirror, pad and crop, as the data set allows",
+            zh="数据扩充：在数据集允许时翻转、填充后裁剪",
+        ),
     )
     early_stopping: int | None = setting(
         None,
         ge=1,
         unit="evaluations",
-        about=Text(en="stop after this many evaluations without a better one", zh="连续这么多次评估没有进步就停止"),
+        about=Text(
+            en="stop after this many evaluations without a better one", zh="连续这么多次评估没有进步就停止"
+        ),
     )
     keep: Literal["best", "last"] = setting(
-        "best", about=Text(en="weights kept at the end: best on the validation part, or last", zh="最终保留的权重:验证集上最好的,或最后的")
+        "best",
+        about=Text(
+            en="weights kept at the end: best on the validation part, or last",
+            zh="最终保留的权重：验证集上最好的，或最后的",
+        ),
     )
     evaluate_every: int | None = setting(
-        None, ge=1, unit="steps", about=Text(en="evaluate every so many steps too, not only after an epoch", zh="除每轮结束外,每隔这么多步也评估一次")
+        None,
+        ge=1,
+        unit="steps",
+        about=Text(
+            en="evaluate every so many steps too, not only after an epoch",
+            zh="除每轮结束外，每隔这么多步也评估一次",
+        ),
     )
     checkpoint_every: int | None = setting(
         None,
@@ -95,13 +129,15 @@ class Recipe(Settings):
         unit="steps",
         about=Text(
             en="save the state every so many steps (else after every epoch and every minute)",
-            zh="每隔这么多步保存一次状态(默认每轮结束以及每分钟)",
+            zh="每隔这么多步保存一次状态（默认每轮结束以及每分钟）",
         ),
     )
     seed: int = setting(
-        0, ge=0, lt=2**63, about=Text(en="all chance in the run follows from it", zh="随机种子,决定全部随机性")
+        0, ge=0, lt=2**63, about=Text(en="all chance in the run follows from it", zh="随机种子，决定全部随机性")
     )
-    device: str = setting("auto", about=Text(en="auto, cpu, cuda, cuda:1, mps", zh="设备:auto、cpu、cuda、cuda:1、mps"))
+    device: str = setting(
+        "auto", about=Text(en="auto, cpu, cuda, cuda:1, mps", zh="设备：auto、cpu、cuda、cuda:1、mps")
+    )
     precision: Literal["auto", "float32", "bf16"] = setting(
         "auto", about=Text(en="number format of the heavy products", zh="大规模乘法所用的数值格式")
     )
@@ -109,7 +145,7 @@ class Recipe(Settings):
         "auto",
         about=Text(
             en="plain computes exactly what a loop written by hand computes; auto is faster",
-            zh="plain 与手写循环逐位相同;auto 更快",
+            zh="plain 与手写循环逐位相同；auto 更快",
         ),
     )
 
@@ -119,13 +155,13 @@ class Recipe(Settings):
             raise EtudeErrorValue(
                 en=f"warmup_epochs is {self.warmup_epochs:g}, but the one-cycle schedule has a warm-up of its own; "
                 "use schedule cosine or constant, or leave warmup_epochs out.",
-                zh=f"warmup_epochs 为 {self.warmup_epochs:g},但 one-cycle 调度自带预热;"
-                "请改用 cosine 或 constant 调度,或去掉 warmup_epochs。",
+                zh=f"warmup_epochs 为 {self.warmup_epochs:g}，但 one-cycle 调度自带预热；"
+                "请改用 cosine 或 constant 调度，或去掉 warmup_epochs。",
             )
         if self.engine == "plain" and self.precision == "bf16":
             raise EtudeErrorValue(
                 en="precision is bf16, but engine plain computes in float32 only; use engine auto.",
-                zh="precision 为 bf16,但 plain 引擎只用 float32 计算;请用 auto 引擎。",
+                zh="precision 为 bf16，但 plain 引擎只用 float32 计算；请用 auto 引擎。",
             )
         return self
 

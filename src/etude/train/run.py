@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class Run:
             raise EtudeError(
                 en=f"{self.metrics} is damaged: it holds {there} bytes, but {size} were there at the checkpoint. "
                 "Put the file back, or train anew.",
-                zh=f"{self.metrics} 已损坏:现有 {there} 字节,而检查点时有 {size} 字节。请恢复该文件或重新训练。",
+                zh=f"{self.metrics} 已损坏：现有 {there} 字节，而检查点时有 {size} 字节。请恢复该文件或重新训练。",
             )
         if there > size:
             with open(self.metrics, "r+b") as file:
@@ -108,7 +108,7 @@ class Run:
             if not _lock(file):
                 raise EtudeError(
                     en=f"{self.path} is being trained by another process; wait for it or stop it first.",
-                    zh=f"另一个进程正在训练 {self.path};请等待它结束或先停止它。",
+                    zh=f"另一个进程正在训练 {self.path}；请等待它结束或先停止它。",
                 )
             for folder in (self.path, self.checkpoints):
                 for left in folder.glob(".*.tmp"):
@@ -133,12 +133,14 @@ def create_run(record: dict[str, Any], path: Path | str | None = None) -> Run:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise EtudeError(
                 en=f"{folder} is not empty; give --run-dir a new folder, or carry on what is there: etude resume {folder}",
-                zh=f"{folder} 不是空文件夹;请用 --run-dir 指定新文件夹,或继续其中的训练:etude resume {folder}",
+                zh=f"{folder} 不是空文件夹；请用 --run-dir 指定新文件夹，或继续其中的训练：etude resume {folder}",
             )
         folder.mkdir(parents=True, exist_ok=True)
     (folder / "checkpoints").mkdir()
     (folder / "figures").mkdir()
-    run = Run(folder, {"format": FORMAT, "name": folder.name, "created": _now(), "status": "training", **record})
+    run = Run(
+        folder, {"format": FORMAT, "name": folder.name, "created": _now(), "status": "training", **record}
+    )
     run.update()
     return run
 
@@ -167,7 +169,7 @@ def open_run(name: Path | str) -> Run:
         raise EtudeError(
             en=f"{path} is a run of format {found} (étude {version}); this version reads format {FORMAT}. "
             "Use the version of étude that made it.",
-            zh=f"{path} 是格式 {found} 的训练记录(étude {version});此版本只读格式 {FORMAT}。请用产生它的 étude 版本打开。",
+            zh=f"{path} 是格式 {found} 的训练记录（étude {version}）；此版本只读格式 {FORMAT}。请用产生它的 étude 版本打开。",
         )
     return Run(path, record)
 
@@ -191,11 +193,11 @@ def _no_run(name: Path | str) -> EtudeError:
         listed = ", ".join(reversed(names))
         return EtudeError(
             en=f"There is no run at '{name}'; the newest in {runs_dir()} are: {listed}.",
-            zh=f"“{name}”处没有训练记录;{runs_dir()} 中最新的有:{listed}。",
+            zh=f"“{name}”处没有训练记录；{runs_dir()} 中最新的有：{listed}。",
         )
     return EtudeError(
         en=f"There is no run at '{name}' and none in {runs_dir()}; make one with: etude train",
-        zh=f"“{name}”处没有训练记录,{runs_dir()} 中也没有;用 etude train 开始训练。",
+        zh=f"“{name}”处没有训练记录，{runs_dir()} 中也没有；用 etude train 开始训练。",
     )
 
 
@@ -212,7 +214,7 @@ def _new_folder(stem: str) -> Path:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _lock(file: Any) -> bool:

@@ -111,7 +111,7 @@ class Session:
         if not self.state.ended:
             raise EtudeError(
                 en=f"The run is at step {self.state.step} of {self.state.total_steps}; iterate over the session to its end first.",
-                zh=f"训练进行到第 {self.state.step} 步(共 {self.state.total_steps} 步);请先把训练循环走完。",
+                zh=f"训练进行到第 {self.state.step} 步（共 {self.state.total_steps} 步）；请先把训练循环走完。",
             )
         self.save()
         results = finish_run(self, "zh" if lang == "zh" else "en")
@@ -134,7 +134,12 @@ class Session:
     def _note(self, record: Step | Epoch) -> None:
         self._held.append(record)
         if isinstance(record, Epoch):
-            if self._every is None or record.step % self._every == 0 or self.state.ended or not self.feed.resumes_mid_epoch:
+            if (
+                self._every is None
+                or record.step % self._every == 0
+                or self.state.ended
+                or not self.feed.resumes_mid_epoch
+            ):
                 self.save()
         elif self.feed.resumes_mid_epoch and self._due(record.step):
             self.save()
@@ -159,10 +164,16 @@ class Session:
 
 def _line(record: Step | Epoch) -> dict[str, Any]:
     """A record as a line of ``metrics.jsonl``: nothing in it depends on the clock, so equal runs have equal files."""
-    line: dict[str, Any] = {"kind": "epoch" if isinstance(record, Epoch) else "step", "step": record.step, "epoch": record.epoch}
+    line: dict[str, Any] = {
+        "kind": "epoch" if isinstance(record, Epoch) else "step",
+        "step": record.step,
+        "epoch": record.epoch,
+    }
     if isinstance(record, Epoch):
         only = len(record.losses) == 1
-        line["train"] = {"loss" if only else f"loss_{name}": _number(loss) for name, loss in record.losses.items()}
+        line["train"] = {
+            "loss" if only else f"loss_{name}": _number(loss) for name, loss in record.losses.items()
+        }
         line["validation"] = _numbers(record.validation)
     else:
         line["loss"] = {name: _number(loss) for name, loss in record.losses.items()}
@@ -179,4 +190,3 @@ def _numbers(metrics: dict[str, float] | None) -> dict[str, float | None] | None
 def _number(value: float | Tensor) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
-

@@ -102,7 +102,7 @@ def resume_run(
         raise EtudeError(
             en=f"The data of '{data.name}' is no longer what {run.name} was trained on, so it cannot be resumed; "
             "put the data back as it was, or train anew.",
-            zh=f"“{data.name}”的数据与 {run.name} 训练时不同,无法继续;请恢复原来的数据,或重新训练。",
+            zh=f"“{data.name}”的数据与 {run.name} 训练时不同，无法继续；请恢复原来的数据，或重新训练。",
         )
     seed_everything(recipe.seed)
     task = Classification(rebuild_model(run) if model is None else model, recipe.label_smoothing)
@@ -127,7 +127,7 @@ def reload_data(run: Run, progress: Callable[[int, int], None] | None = None) ->
     if load is None:
         raise EtudeError(
             en=f"{run.name} was trained on data of your own; give it again: etude.resume_run(run, data=…).",
-            zh=f"{run.name} 是用您自己的数据对象训练的;请再次给出:etude.resume_run(run, data=…)。",
+            zh=f"{run.name} 是用您自己的数据对象训练的；请再次给出：etude.resume_run(run, data=…)。",
         )
     return load_data(**load, progress=progress)
 
@@ -142,7 +142,7 @@ def rebuild_model(run: Run) -> nn.Module:
     if model.get("build") is None:
         raise EtudeError(
             en=f"{run.name} trained a model of your own; give it again: etude.resume_run(run, model=…).",
-            zh=f"{run.name} 训练的是您自己的模型;请再次给出:etude.resume_run(run, model=…)。",
+            zh=f"{run.name} 训练的是您自己的模型；请再次给出：etude.resume_run(run, model=…)。",
         )
     build = dict(model["build"])
     return build_model(build.pop("name"), tuple(build.pop("input_shape")), build.pop("num_classes"), **build)
@@ -154,7 +154,7 @@ def _model(model: Any, data: Any, recipe: Recipe, settings: dict[str, Any]) -> n
     if not isinstance(data, ImageData):
         raise EtudeError(
             en="With data of your own, give the model as a module: etude.start_run(data, model=net).",
-            zh="使用自己的数据对象时,请直接给出模型:etude.start_run(data, model=net)。",
+            zh="使用自己的数据对象时，请直接给出模型：etude.start_run(data, model=net)。",
         )
     return build_model(model, data.input_shape, data.num_classes, **_build_settings(recipe, settings))
 
@@ -219,7 +219,9 @@ def versions() -> dict[str, str]:
 def version_changes(run: Run) -> list[str]:
     """What computes now and did not when the run began; a resume is exact only without any."""
     before = run.record.get("versions", {})
-    return [f"{name} {before.get(name)} -> {now}" for name, now in versions().items() if before.get(name) != now]
+    return [
+        f"{name} {before.get(name)} -> {now}" for name, now in versions().items() if before.get(name) != now
+    ]
 
 
 def finding_texts(run: Run) -> list[Text]:
