@@ -145,7 +145,7 @@ def test_a_damaged_checkpoint_is_one_sentence_and_the_other_one_works(harm, make
     harm(save_checkpoint(tmp_path, state, {}))
     fresh = begin(make, Recipe())
     before = {n: t.clone() for n, t in fresh.task.model.state_dict().items()}
-    with pytest.raises(EtudeError, match="damaged.*--step 1") as error:
+    with pytest.raises(EtudeError, match=r"damaged.*--step 1") as error:
         load_checkpoint(tmp_path, fresh)
     assert "\n" not in str(error.value)
     assert all(torch.equal(t, before[n]) for n, t in fresh.task.model.state_dict().items())

@@ -82,7 +82,7 @@ def test_plain_adamw_one_cycle_equals_a_hand_written_loop_to_the_last_bit(data, 
 
 
 def test_the_fast_engine_computes_the_same_to_rounding(data, make):
-    recipe = dict(epochs=2, batch_size=32, learning_rate=0.01, precision="float32")
+    recipe = {"epochs": 2, "batch_size": 32, "learning_rate": 0.01, "precision": "float32"}
     plain = losses_of(fit(Classification(make.net()), data, Recipe(engine="plain", **recipe)))
     fast = losses_of(fit(Classification(make.net()), data, Recipe(engine="auto", **recipe)))
     assert fast == pytest.approx(plain, rel=1e-3)

@@ -36,12 +36,12 @@ def run(argv: list[str], lang: Lang) -> int:
     add_common(parser)
     arguments = parser.parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
-    from etude.train.predict import Predictor, test_examples
+    from etude.train.predict import Predictor, examples_to_measure
     from etude.train.report.statistics import per_class_table, wilson_interval
 
     predictor = Predictor(arguments.run)
     with output.loading() as progress:
-        examples, name, findings = test_examples(predictor, arguments.data, arguments.data_dir, progress)
+        examples, name, findings = examples_to_measure(predictor, arguments.data, arguments.data_dir, progress)
     for finding in findings:
         output.warn(finding)
     metrics = predictor.measure(examples)

@@ -153,12 +153,10 @@ def _show(
 
 
 def _build_on_meta(name: str, shape: tuple[int, int, int], num_classes: int, settings: dict[str, Any]):
-    """The model without its numbers: no memory, no time."""
-    import torch
-
     from etude.models.catalog import build_model
+    from etude.models.summary import OnMeta
 
-    with torch.device("meta"):
+    with OnMeta():
         return build_model(name, shape, num_classes, **settings)
 
 

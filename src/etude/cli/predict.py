@@ -104,7 +104,7 @@ def _draw(path: Path, prepared: list[Any], found: list[list[tuple[str, float]]],
     import numpy as np
 
     from etude.core.plotting import drawing, png
-    from etude.train.report.predict_grid import prediction_grid
+    from etude.train.report.pictures import prediction_grid
 
     with drawing(lang):
         write_bytes(path, png(prediction_grid(np.stack(prepared), found, lang)))

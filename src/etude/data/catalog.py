@@ -61,9 +61,12 @@ def load_data(
     """
     name = os.fspath(name_or_path)
     load: dict[str, Any] = {
-        "name_or_path": name, "data_dir": str(Path(data_dir).absolute()) if data_dir else None, "seed": seed,
-        "validation_size": validation_size, "image_size": image_size,
-    }  # fmt: skip
+        "name_or_path": name,
+        "data_dir": str(Path(data_dir).absolute()) if data_dir else None,
+        "seed": seed,
+        "validation_size": validation_size,
+        "image_size": image_size,
+    }
     _check_sizes(validation_size, image_size)
     if name in list_datasets():
         if image_size is not None:
@@ -149,7 +152,7 @@ def _split(entry: NamedDataset, raw: RawImages, seed: int, validation_size: int 
             "width": width,
             "fit": "pad",
             "background": entry.background,
-        },  # fmt: skip
+        },
         source={"source": entry.source, "licence": entry.licence},
     )
 

@@ -92,7 +92,7 @@ class Predictor:
         return ImageBatches(shell, 1, 0, self.device).evaluation("test")
 
 
-def test_examples(
+def examples_to_measure(
     predictor: Predictor,
     data: str | None,
     data_dir: str | None = None,

@@ -1,0 +1,214 @@
+"""A person's own folder of pictures as a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from etude.core.errors import EtudeError
+from etude.core.seeds import derive_seed
+from etude.core.text import Text
+from etude.data.cache import Progress, decode_files
+from etude.data.catalog import channel_statistics, fingerprint
+from etude.data.dataset import Examples, ImageData
+from etude.data.look import (
+    PARTS,
+    choose_classes,
+    look_for_copies,
+    look_over_classes,
+    look_over_files,
+    same_pictures,
+)
+from etude.data.scan import Part, Picture, scan_folder
+from etude.data.split import stratified_split
+
+TEST_SHARE = 0.15
+"""Held out as the test part where the folder has none."""
+
+
+def load_folder(
+    path: Path,
+    *,
+    seed: int,
+    validation_fraction: float = 0.15,
+    image_size: int | None = None,
+    progress: Progress = None,
+) -> ImageData:
+    """The pictures in ``CLASS/…``, or in ``train/CLASS/…`` with or without ``val`` and ``test``, looked over and split.
+
+    A part that the folder lacks is held out of the training pictures: stratified, seeded. Pictures that occur
+    more than once stay in the training part. Grey pictures are only moved by augmentation, never mirrored:
+    they are often letters and digits.
+
+    Args:
+        path: the folder.
+        seed: the split follows from it.
+        validation_fraction: share of the pictures held out for validation; from 1 on, how many of them.
+        image_size: the side of the squares that the pictures become, in pixels; None: one that suits them.
+        progress: called with (done, total) while pictures are decoded.
+
+    Raises:
+        EtudeError: there is nothing to learn from in the folder.
+    """
+    scan = scan_folder(path)
+    decoded = decode_files([each.path for each in scan.pictures], image_size=image_size, progress=progress)
+    pictures = [scan.pictures[index] for index in decoded.files]
+    classes = choose_classes(scan, pictures)
+    labels = _labels(pictures, classes)
+    copies = same_pictures(decoded.digests)
+    rows, rule, told = _parts(path, pictures, labels, copies, seed, validation_fraction)
+    parts = {part: _examples(decoded.images, labels, pictures, rows[part]) for part in PARTS}
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
+    mean, std = channel_statistics(decoded.images, rows["train"])
+    findings = [
+        *look_over_files(scan, decoded.unreadable),
+        *look_over_classes(classes, counts),
+        *look_for_copies(pictures, copies, kept_together=len(scan.parts) < len(PARTS)),
+        *told,
+        *_look_over_parts(classes, parts),
+        *([decoded.finding] if decoded.finding else []),
+    ]
+    return ImageData(
+        name=path.resolve().name,
+        classes=classes,
+        **parts,
+        mean=mean,
+        std=std,
+        fingerprint=fingerprint(parts["train"], parts["validation"], parts["test"]),
+        split={**{part: len(parts[part]) for part in PARTS}, "seed": seed, "rule": rule},
+        augmentations=("flip", "crop") if decoded.preparation["channels"] == 3 else ("crop",),
+        findings=tuple(findings),
+        preparation=decoded.preparation,
+        source={
+            "path": str(path.absolute()),
+            "pictures": len(pictures),
+            "unreadable": [scan.pictures[index].name for index in sorted(decoded.unreadable)],
+        },
+    )
+
+
+def load_for(
+    path: Path, classes: Sequence[str], preparation: dict[str, Any], progress: Progress = None
+) -> tuple[Examples, tuple[Text, ...]]:
+    """The pictures of a folder to measure a trained run on, prepared and labelled as that run was.
+
+    Of a folder with parts, the test part counts, else the validation part, else all.
+
+    Args:
+        path: the folder.
+        classes: the classes of the run, in the order of its labels.
+        preparation: that of the run's data.
+        progress: called with (done, total) while pictures are decoded.
+
+    Returns:
+        the examples, and what was noticed about them.
+
+    Raises:
+        EtudeError: there is nothing to measure on, or the folder has a class that the run does not know.
+    """
+    scan = scan_folder(path)
+    part = next((part for part in ("test", "validation") if part in scan.parts), None)
+    chosen = [index for index, each in enumerate(scan.pictures) if part in (None, each.part)]
+    for index in chosen:
+        label = scan.pictures[index].label
+        if label not in classes:
+            raise EtudeError(
+                en=f"{path} has a class '{label}' that the run does not know; its classes are {', '.join(classes)}.",
+                zh=f"{path} 中的类别“{label}”不在该训练的类别之内；其类别为：{'、'.join(classes)}。",
+            )
+    decoded = decode_files(
+        [scan.pictures[index].path for index in chosen], preparation=preparation, progress=progress
+    )
+    pictures = [scan.pictures[chosen[index]] for index in decoded.files]
+    findings = look_over_files(scan, {chosen[index]: why for index, why in decoded.unreadable.items()})
+    if part:
+        word = PARTS[part]
+        findings.insert(
+            0, Text(en=f"Measured on the {word.en} part of the folder.", zh=f"在该文件夹的{word.zh}上评估。")
+        )
+    if decoded.finding:
+        findings.append(decoded.finding)
+    examples = _examples(decoded.images, _labels(pictures, classes), pictures, np.arange(len(pictures)))
+    return examples, tuple(findings)
+
+
+def _labels(pictures: Sequence[Picture], classes: Sequence[str]) -> np.ndarray:
+    number = {name: label for label, name in enumerate(classes)}
+    return np.array([number[each.label] for each in pictures], dtype=np.int64)
+
+
+def _examples(
+    images: np.ndarray, labels: np.ndarray, pictures: Sequence[Picture], rows: np.ndarray
+) -> Examples:
+    return Examples(images, labels[rows], rows, tuple(pictures[row].name for row in rows))
+
+
+def _parts(
+    path: Path,
+    pictures: Sequence[Picture],
+    labels: np.ndarray,
+    copies: Sequence[Sequence[int]],
+    seed: int,
+    validation_size: float,
+) -> tuple[dict[Part, np.ndarray], str, list[Text]]:
+    """The rows of each part, the rule that made them, and what a person should know of it."""
+    divided = pictures[0].part is not None
+    rows: dict[Part, np.ndarray] = {
+        part: np.array([row for row, each in enumerate(pictures) if each.part == part], dtype=np.int64)
+        for part in PARTS
+    }
+    if not divided:
+        rows["train"] = np.arange(len(pictures))
+    single = np.setdiff1d(rows["train"], np.array([row for group in copies for row in group], dtype=np.int64))
+    sizes: dict[Part, float] = {"test": TEST_SHARE, "validation": validation_size}
+    rules, told, count = [], [], len(single)
+    for part, size in sizes.items():
+        if len(rows[part]):
+            rules.append(f"{part}: the folder's own")
+            continue
+        wanted = round(size * count) if size < 1 else int(size)
+        if wanted and wanted >= len(single):
+            raise EtudeError(
+                en=f"{wanted:,} pictures are to be held out of {path} for {PARTS[part].en}, but it has "
+                f"{len(single):,} to choose from; hold out fewer.",
+                zh=f"要从 {path} 中留出 {wanted:,} 张图片作为{PARTS[part].zh}，但可选的只有 {len(single):,} 张；请减少数量。",
+            )
+        kept, held = stratified_split(labels[single], wanted, derive_seed(seed, part))
+        rows[part], single = single[held], single[kept]
+        rows["train"] = np.setdiff1d(rows["train"], rows[part])
+        rules.append(f"{part}: {len(held)} of {count}, stratified, seeded, copies left in train")
+        if divided and len(held):
+            word = PARTS[part]
+            told.append(
+                Text(
+                    en=f"The folder has no {word.en} part; {len(held):,} of its training pictures are held out for it.",
+                    zh=f"文件夹中没有{word.zh}；从训练图片中留出 {len(held):,} 张作为{word.zh}。",
+                )
+            )
+    return rows, "; ".join(rules), told
+
+
+def _look_over_parts(classes: Sequence[str], parts: dict[Part, Examples]) -> list[Text]:
+    """Findings on what cannot be measured: a part that is empty, or has no picture of some class."""
+    findings = []
+    for part in ("validation", "test"):
+        word = PARTS[part]
+        missing = [name for label, name in enumerate(classes) if not (parts[part].labels == label).any()]
+        if len(missing) == len(classes):
+            findings.append(
+                Text(
+                    en=f"The {word.en} part is empty: there are too few pictures to hold any out.",
+                    zh=f"{word.zh}为空：图片太少，无法留出。",
+                )
+            )
+        elif missing:
+            findings.append(
+                Text(
+                    en=f"The {word.en} part has no picture of {', '.join(missing)}; its accuracy says nothing about that.",
+                    zh=f"{word.zh}中没有以下类别的图片：{'、'.join(missing)}；其准确率与这些类别无关。",
+                )
+            )
+    return findings

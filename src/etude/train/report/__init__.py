@@ -1,0 +1,1 @@
+"""The report of a run: figures, statistics and one self-contained page. Plain data in; no torch."""

@@ -1,0 +1,75 @@
+"""Numbers about predictions: per class, with intervals, calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: how many pictures it has, and how well they are told apart. None where nothing is to be divided."""
+
+    name: str
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """int64 ``[num_classes, num_classes]``: how often the class of the row was taken for that of the column."""
+    flat = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
+    return flat.reshape(num_classes, num_classes)
+
+
+def per_class_table(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> list[ClassRow]:
+    """Support, precision, recall and F1 of every class."""
+    counts = confusion_counts(labels, predicted, len(classes))
+    rows = []
+    for index, name in enumerate(classes):
+        right, is_class, said = int(counts[index, index]), int(counts[index].sum()), int(counts[:, index].sum())
+        rows.append(
+            ClassRow(
+                name,
+                is_class,
+                right / said if said else None,
+                right / is_class if is_class else None,
+                2 * right / (is_class + said) if is_class + said else None,
+            )
+        )
+    return rows
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927): what the accuracy on endless test data plausibly is."""
+    if not count:
+        return 0.0, 1.0
+    share, z2 = right / count, _Z95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def commonest_confusions(counts: np.ndarray, most: int) -> list[tuple[int, int, int]]:
+    """(class, taken for, how often), the most frequent first."""
+    off = counts.copy()
+    np.fill_diagonal(off, 0)
+    order = np.argsort(-off.ravel(), kind="stable")[:most]
+    rows, columns = np.unravel_index(order, off.shape)
+    return [(int(r), int(c), int(off[r, c])) for r, c in zip(rows, columns) if off[r, c]]
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """The expected calibration error (Guo et al. 2017, equation 3): mean gap of confidence and accuracy over bins."""
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = [
+        abs(correct[place == i].mean() - confidence[place == i].mean()) * (place == i).mean()
+        for i in np.unique(place)
+    ]
+    return float(sum(gaps))

@@ -1,0 +1,154 @@
+"""What holds for every model of the catalogue; a new file is tested by being there."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from etude.models.catalog import build_model, list_models
+from etude.models.settings import settings_of
+
+MODELS = list_models()
+pytestmark = pytest.mark.parametrize("name", MODELS)
+
+
+def small_shape(name):
+    """An image that the model takes and that costs little."""
+    side = max(16, MODELS[name].smallest)
+    return (3, side, side)
+
+
+def images(shape, n=2):
+    torch.manual_seed(1)
+    return torch.randn(n, *shape)
+
+
+def build(name, shape, num_classes=5, **settings):
+    torch.manual_seed(0)
+    return build_model(name, shape, num_classes, **settings)
+
+
+def test_entry_is_filled_in(name):
+    model = MODELS[name]
+    assert model.name == name == name.lower()
+    for text in (model.title, model.notes):
+        assert text.en.strip()
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in text.zh) or text.en == text.zh
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in model.notes.zh)
+    assert any(
+        word.strip(",").isdigit() and 1900 < int(word.strip(",")) < 2100 for word in model.source.split()
+    )
+    assert len(model.input_shape) == 3
+    assert min(model.input_shape[1:]) >= model.smallest
+
+
+def test_published_shape_gives_published_classes(name):
+    model = MODELS[name]
+    net = build_model(name).eval()
+    with torch.no_grad():
+        logits = net(torch.zeros(1, *model.input_shape))
+    assert logits.shape == (1, model.num_classes)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (2, 20, 33), (3, 65, 70)], ids=str)
+def test_other_sizes_channels_and_classes(name, shape):
+    net = build(name, shape, 7).eval()
+    with torch.no_grad():
+        logits = net(images(shape))
+    assert logits.shape == (2, 7)
+    assert logits.isfinite().all()
+
+
+def test_smallest_image_and_two_classes_train(name):
+    side = MODELS[name].smallest
+    net = build(name, (1, side, side), 2).train()
+    assert net(images((1, side, side))).shape == (2, 2)
+
+
+def test_gradient_reaches_every_parameter(name):
+    shape = small_shape(name)
+    net = build(name, shape).train()
+    F.cross_entropy(net(images(shape, 4)), torch.tensor([0, 1, 2, 3])).backward()
+    for place, parameter in net.named_parameters():
+        assert parameter.grad is not None, place
+        assert parameter.grad.isfinite().all(), place
+        assert parameter.grad.abs().max() > 0, place
+
+
+def test_loss_begins_near_chance(name):
+    """Fresh weights must not be sure of anything: the first loss is about that of guessing."""
+    shape = MODELS[name].input_shape if MODELS[name].input_shape[1] <= 32 else small_shape(name)
+    net = build(name, shape, 10).train()
+    loss = F.cross_entropy(net(images(shape, 32)), torch.arange(32) % 10).item()
+    assert loss == pytest.approx(math.log(10), abs=1.2)
+
+
+def test_evaluation_is_deterministic(name):
+    shape = small_shape(name)
+    net = build(name, shape, dropout=0.5).eval()
+    with torch.no_grad():
+        assert torch.equal(net(images(shape)), net(images(shape)))
+
+
+def test_same_seed_same_weights(name):
+    shape = small_shape(name)
+    one, two = build(name, shape).state_dict(), build(name, shape).state_dict()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_state_round_trip(name):
+    shape = small_shape(name)
+    net = build(name, shape).eval()
+    torch.manual_seed(9)
+    other = build_model(name, shape, 5).eval()
+    x = images(shape)
+    with torch.no_grad():
+        assert not torch.equal(net(x), other(x))
+        other.load_state_dict(net.state_dict(), strict=True)
+        assert torch.equal(net(x), other(x))
+
+
+def test_dropout_acts_in_training_alone(name):
+    shape = small_shape(name)
+    assert settings_of(MODELS[name])["dropout"] == 0.0
+    without, with_it = build(name, shape), build(name, shape, dropout=0.5)
+    with_it.load_state_dict(without.state_dict(), strict=True)
+    x = images(shape, 4)
+    with torch.no_grad():
+        assert torch.equal(without.eval()(x), with_it.eval()(x))
+        torch.manual_seed(3)
+        first = with_it.train()(x)
+        assert not torch.equal(first, with_it(x))
+        assert not torch.allclose(first, without.train()(x))
+
+
+def test_channels_last_gives_the_same(name):
+    shape = small_shape(name)
+    net = build(name, shape).eval()
+    x = images(shape)
+    with torch.no_grad():
+        plain = net(x)
+        net = net.to(memory_format=torch.channels_last)
+        torch.testing.assert_close(net(x.to(memory_format=torch.channels_last)), plain, rtol=1e-3, atol=1e-4)
+
+
+def test_bf16_autocast_is_near_float32(name):
+    if sum(p.numel() for p in build(name, small_shape(name)).parameters()) > 2_000_000:
+        pytest.skip("slow in bf16 on a processor without bf16 units; its layers are those of the small ones")
+    shape = small_shape(name)
+    net = build(name, shape).train()
+    x = images(shape, 8)
+    with torch.no_grad():
+        exact = net.eval()(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = net(x)
+    assert rounded.dtype == torch.bfloat16
+    error = (rounded.float() - exact).norm() / exact.norm()
+    assert error < 0.1  # bf16 has 8 bits of mantissa: 0.4 % an operation, adding up over a hundred layers
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(net.train()(x).float(), torch.arange(8) % 5)
+    loss.backward()
+    assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in net.parameters())
