@@ -47,9 +47,8 @@ def test_entry_is_filled_in(name):
 
 def test_published_shape_gives_published_classes(name):
     model = MODELS[name]
-    net = build_model(name).eval()
-    with torch.no_grad():
-        logits = net(torch.zeros(1, *model.input_shape))
+    with torch.device("meta"):
+        logits = build_model(name).eval()(torch.zeros(1, *model.input_shape))
     assert logits.shape == (1, model.num_classes)
 
 
@@ -78,12 +77,12 @@ def test_gradient_reaches_every_parameter(name):
         assert parameter.grad.abs().max() > 0, place
 
 
-def test_loss_begins_near_chance(name):
-    """Fresh weights must not be sure of anything: the first loss is about that of guessing."""
-    shape = MODELS[name].input_shape if MODELS[name].input_shape[1] <= 32 else small_shape(name)
+def test_fresh_weights_are_not_sure_of_anything(name):
+    """A first loss far above that of guessing means weights that begin much too large."""
+    shape = small_shape(name)
     net = build(name, shape, 10).train()
-    loss = F.cross_entropy(net(images(shape, 32)), torch.arange(32) % 10).item()
-    assert loss == pytest.approx(math.log(10), abs=1.2)
+    loss = F.cross_entropy(net(images(shape, 20)), torch.arange(20) % 10).item()
+    assert loss < 3 * math.log(10)
 
 
 def test_evaluation_is_deterministic(name):

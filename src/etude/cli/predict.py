@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from etude.cli.figures import figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.core.errors import EtudeError
@@ -39,7 +40,7 @@ def run(argv: list[str], lang: Lang) -> int:
             en=f"--top is {arguments.top}; it must be at least 1.",
             zh=f"--top 为 {arguments.top}；它必须不小于 1。",
         )
-    figure = _figure_path(arguments.figure)
+    figure = figure_path(arguments.figure)
     from etude.train.predict import Predictor
 
     predictor = Predictor(arguments.run)
@@ -86,18 +87,6 @@ def _as_json(names: list[str], found: list[list[tuple[str, float]]]) -> list[dic
         {"image": name, "top": [{"class": label, "probability": probability} for label, probability in classes]}
         for name, classes in zip(names, found)
     ]
-
-
-def _figure_path(asked: str | None) -> Path | None:
-    if asked is None:
-        return None
-    path = Path(asked)
-    if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
-        raise EtudeError(
-            en=f"--figure is '{asked}'; give a file ending in .png in a folder that exists.",
-            zh=f"--figure 为“{asked}”；请给出位于已有文件夹中、以 .png 结尾的文件名。",
-        )
-    return path
 
 
 def _draw(path: Path, prepared: list[Any], found: list[list[tuple[str, float]]], lang: Lang) -> None:

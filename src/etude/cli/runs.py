@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etude.cli.figures import figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.core.errors import EtudeError, unknown
@@ -149,17 +149,12 @@ def _compare(found: list[Run], figure: str | None, output: Output) -> int:
     names = sorted({name for each in found for name in each.results})
     rows += [[name, *(_value(each.results.get(name)) for each in found)] for name in names]
     output.table(["", *(each.name for each in found)], rows)
-    path = Path(figure) if figure else None
+    path = figure_path(figure)
     if path:
         from etude.core.files import write_bytes
         from etude.core.plotting import drawing, png
         from etude.train.report.compare import compare
 
-        if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
-            raise EtudeError(
-                en=f"--figure is '{figure}'; give a file ending in .png in a folder that exists.",
-                zh=f"--figure 为“{figure}”；请给出位于已有文件夹中、以 .png 结尾的文件名。",
-            )
         with drawing(output.lang):
             write_bytes(path, png(compare([(each.name, each.records()) for each in found], output.lang)))
         output.say(Text(en=f"Curves: {path}", zh=f"曲线：{path}"))

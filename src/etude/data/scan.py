@@ -199,7 +199,7 @@ def _names(ways: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _printable(name: str) -> str:
     """``name`` without the lone surrogates that stand for bytes which are no UTF-8."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
 
 
 def _layout(folder: Path) -> Text:

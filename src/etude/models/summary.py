@@ -15,22 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude.models.entry import Shape
-
-
-class OnMeta(TorchFunctionMode):
-    """Models made in a ``with OnMeta():`` block have shapes and no content: no memory, and hardly any time."""
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if (
-            function is Tensor.normal_
-        ):  # torch would load its compiler, for a second, to fill what has no content
-            return args[0]
-        with torch.device("meta"):
-            return function(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True)
