@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 import etude.data.cache as cache
+import etude.data.threads as threads
 from etude.core.errors import EtudeError
 from etude.data.cache import decode_files
+from etude.data.decode import Unreadable
 
 WISH = {"channels": 3, "height": 16, "width": 16, "fit": "crop"}
 
@@ -101,6 +103,23 @@ def test_unreadable_files_are_left_out_and_remembered(place, files, never_decode
         assert decoded.files.tolist() == [0, 2, 3, 5]
         assert np.array_equal(decoded.images, _expected([files[index] for index in decoded.files]))
         never_decode()
+
+
+def test_a_passing_failure_is_not_remembered(place, files, monkeypatch):
+    original = cache.prepare_file
+
+    def failing(path, preparation):
+        if path == files[3]:
+            raise Unreadable("failed")
+        return original(path, preparation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "prepare_file", failing)
+        decoded = decode_files(files)
+    assert decoded.unreadable == {3: "failed"}
+    assert "failed this time" in decoded.finding.en
+    assert list(place.iterdir()) == []
+    assert decode_files(files).unreadable == {}
 
 
 def test_nothing_readable_is_an_error_and_leaves_nothing(place, files):
@@ -247,7 +266,7 @@ def test_memory_stays_bounded(place, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cache, "prepare_file", watched)
     assert len(decode_files([path] * 2000, preparation=WISH).images) == 2000
-    assert 0 < most[0] <= (os.cpu_count() or 1) * cache._GROUP * cache._GROUPS + 2
+    assert 0 < most[0] <= (os.cpu_count() or 1) * threads._GROUP * threads._GROUPS + 2
 
 
 class _Watched(np.ndarray):

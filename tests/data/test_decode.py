@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import struct
@@ -220,6 +221,19 @@ def test_the_limit_does_not_depend_on_pillows_setting(tmp_path, monkeypatch):
     with pytest.raises(Unreadable) as caught:
         read_header(tmp_path / "x.png")
     assert caught.value.reason == "huge"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "input/output error"), MemoryError()])
+def test_a_failure_of_the_machine_is_no_damage_of_the_file(tmp_path, monkeypatch, error):
+    path = _saved(tmp_path / "x.png", Image.fromarray(_colours()))
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(Unreadable) as caught:
+        read_picture(path, 3)
+    assert caught.value.reason == "failed"
 
 
 def test_no_file_and_a_named_pipe_are_no_files(tmp_path):

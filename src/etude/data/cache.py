@@ -13,10 +13,9 @@ import stat
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -26,27 +25,21 @@ from etude.core.paths import cache_dir
 from etude.core.text import Text
 from etude.data.decode import Header, Unreadable, read_header
 from etude.data.prepare import choose_preparation, prepare_file
+from etude.data.threads import in_threads, threads_for
 
 FORMAT = 1
 """Raised whenever the same file would be decoded to other pixels, so that no old entry is taken for a new one."""
 
-_GROUP, _GROUPS = (
-    8,
-    8,
-)  # pictures handed to a thread at once, groups waiting for each: what memory holds at most
-_SMALL = 1 << 14  # bytes of a file below which threads are no help
 _LARGE = 1 << 24  # bytes from which a file is hashed piece by piece
 _PATIENCE = 0.5  # seconds of hashing before progress is told
 _ABANDONED = 86400  # seconds after which an entry that is not finished never will be
 
 Progress = Callable[[int, int], None] | None
 Preparation = dict[str, Any]
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
-class _AlreadyThere(Exception):
-    """Another process has made the entry meanwhile."""
+class _NotKept(Exception):
+    """Another process has made the entry meanwhile, or a file failed that may be read well another time."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ def decode_files(
         try:
             _build(place, key, paths, preparation, progress)
             problem = None
-        except _AlreadyThere:
+        except _NotKept:
             problem = None
         except OSError as error:  # the disk is full, or the folder is closed
             problem = explain_os_error(error, place)
@@ -114,7 +107,7 @@ def decode_files(
 def _key(paths: Sequence[Path], wish: dict[str, Any], progress: Progress) -> str:
     digest = hashlib.sha256(json.dumps([FORMAT, wish], sort_keys=True).encode())
     began = time.monotonic()
-    for done, content in enumerate(_in_threads(_content, paths, _workers(paths)), start=1):
+    for done, content in enumerate(in_threads(_content, paths, threads_for(paths)), start=1):
         digest.update(content)
         if progress and time.monotonic() - began > _PATIENCE:
             progress(done, 2 * len(paths))  # the other half is decoding
@@ -135,7 +128,7 @@ def _content(path: Path) -> bytes:
 
 
 def _survey(paths: Sequence[Path], image_size: int | None) -> Preparation:
-    headers = [found for found in _in_threads(_header, paths, 1) if found]
+    headers = [found for found in in_threads(_header, paths, 1) if found]
     if not headers:
         raise _nothing_readable(paths)
     return choose_preparation(headers, image_size)
@@ -159,36 +152,10 @@ def _decode_each(
         except Unreadable as error:
             return error.reason
 
-    for done, result in enumerate(_in_threads(decode, paths, _workers(paths)), start=1):
+    for done, result in enumerate(in_threads(decode, paths, threads_for(paths)), start=1):
         yield result
         if progress:
             progress(len(paths) + done, 2 * len(paths))
-
-
-def _workers(paths: Sequence[Path]) -> int:
-    """How many threads decode fastest.
-
-    Pillow and hashlib let go of Python's lock while they work on a large picture (measured: twice as fast on
-    two cores); on small ones, threads get in each other's way (one is half as fast again).
-    """
-    sizes = []
-    for path in paths[:: max(len(paths) // 100, 1)]:
-        with contextlib.suppress(OSError):
-            sizes.append(os.stat(path).st_size)
-    return (os.cpu_count() or 1) if sum(sizes) >= _SMALL * len(sizes) else 1
-
-
-def _in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
-    """``work`` on all items, in their order; a few are handed over at a time, because that costs something."""
-
-    def work_through(start: int) -> list[_Result]:
-        return [work(item) for item in items[start : start + _GROUP]]
-
-    window = workers * _GROUP * _GROUPS
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(items), window):
-            for results in pool.map(work_through, range(start, min(start + window, len(items)), _GROUP)):
-                yield from results
 
 
 def _build(place: Path, key: str, paths: Sequence[Path], preparation: Preparation, progress: Progress) -> None:
@@ -206,6 +173,8 @@ def _build(place: Path, key: str, paths: Sequence[Path], preparation: Preparatio
                 else:
                     file.write(result)
                     digests.append(hashlib.sha256(result).digest())
+            if "failed" in unreadable.values():
+                raise _NotKept
             if not digests:
                 raise _nothing_readable(paths)
             file.seek(0)
@@ -217,10 +186,10 @@ def _build(place: Path, key: str, paths: Sequence[Path], preparation: Preparatio
             "preparation": preparation,
             "unreadable": {str(index): reason for index, reason in unreadable.items()},
         }
-        index = {"content": content, "sha256": _hash_of(content)}
-        (made / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        signed = {"content": content, "sha256": _hash_of(content)}
+        (made / "index.json").write_text(json.dumps(signed), encoding="utf-8")
         if _open(place, key):
-            raise _AlreadyThere
+            raise _NotKept
 
 
 def _remove_leftovers(place: Path) -> None:
@@ -268,7 +237,7 @@ def _in_memory(
     if not len(images):
         raise _nothing_readable(paths)
     digests = tuple(hashlib.sha256(pixels).digest() for pixels in images)
-    why = problem.text if problem else Text(en=f"{cache_dir()} is damaged.", zh=f"{cache_dir()} 已损坏。")
+    why = problem.text if problem else Text(en="Some files failed this time.", zh="有些文件这次读取失败。")
     finding = Text(
         en=f"The decoded pictures could not be kept for the next time, so it will start no faster. {why.en}",
         zh=f"解码后的图片无法缓存，下次启动不会更快。{why.zh}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,13 @@ REASONS = {
     "forbidden": Text(en="permission denied", zh="没有权限"),
     "unknown": Text(en="not a picture", zh="不是图片"),
     "huge": Text(en="more than 178 million pixels", zh="超过 1.78 亿像素"),
+    "failed": Text(en="the disk or the memory failed", zh="磁盘或内存出错"),
     "damaged": Text(en="damaged", zh="已损坏"),
 }
 """Why a file could not be read, by the word that `Unreadable` carries."""
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+_PASSING = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.ENETDOWN})
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
 
@@ -161,4 +164,8 @@ def _reason(error: Exception) -> str:
         return "unknown"
     if isinstance(error, PermissionError):
         return "forbidden"
-    return "missing" if isinstance(error, FileNotFoundError) else "damaged"
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _PASSING:
+        return "failed"
+    return "damaged"

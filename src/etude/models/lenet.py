@@ -85,7 +85,7 @@ class LeNet5Of1998(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform in ±2.4 / (inputs of a unit), the paper's appendix A."""
+        """Kernels uniform in ±2.4 / (inputs of a unit), appendix A; biases 0, and subsampling begins as a mean."""
         fan_in_of_C3 = torch.tensor([25.0 * len(inputs) for inputs in C3_INPUTS for _ in inputs])
         with torch.no_grad():
             for layer in (self.C1, self.C5, self.F6, self.output):
@@ -118,7 +118,10 @@ class Subsampling(nn.Module):
 
 
 class SparseConv2d(nn.Module):
-    """A convolution whose map ``i`` looks only at the maps ``inputs[i]``; it has weights for those alone."""
+    """A convolution whose map ``i`` looks only at the maps ``inputs[i]``; it has weights for those alone.
+
+    They are laid into a full kernel of zeros, so it costs what a full convolution does: one fast call.
+    """
 
     def __init__(self, inputs: tuple[tuple[int, ...], ...], in_channels: int, kernel_size: int) -> None:
         super().__init__()
