@@ -1,0 +1,98 @@
+"""Downloads from servers on this machine that break off, lie, or are not there."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from etude.data.download import NotFetched, fetch
+
+CONTENT = bytes(range(256)) * 2000
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves CONTENT at /good; /cut breaks off halfway, once; /wrong serves something else."""
+
+    asked: list = []
+
+    def do_GET(self):
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.asked.append((self.path, start))
+        if self.path not in ("/good", "/cut", "/wrong"):
+            self.send_error(404)
+            return
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
+        content = CONTENT[start:] if self.path != "/wrong" else CONTENT[::-1][start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        cut = self.path == "/cut" and not start
+        self.wfile.write(content[: len(content) // 2] if cut else content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    Server.asked = []
+    http = HTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    thread.join(timeout=10)
+    http.server_close()
+
+
+def right(path) -> bool:
+    return hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(CONTENT).digest()
+
+
+def test_a_file_arrives_whole_and_progress_is_told(server, tmp_path):
+    told = []
+    path = fetch(
+        [f"{server}/good"], tmp_path / "new" / "file", right, lambda done, total: told.append((done, total))
+    )
+    assert path.read_bytes() == CONTENT
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_a_broken_download_goes_on_where_it_broke_off(server, tmp_path):
+    target = tmp_path / "file"
+    with pytest.raises(NotFetched, match="broke off"):
+        fetch([f"{server}/cut"], target, right)
+    assert not target.exists()
+    half = (tmp_path / "file.part").stat().st_size
+    assert half == len(CONTENT) // 2
+    assert fetch([f"{server}/cut"], target, right).read_bytes() == CONTENT
+    assert Server.asked == [("/cut", 0), ("/cut", half)]
+
+
+def test_the_next_mirror_helps_where_one_is_gone_or_breaks_off(server, tmp_path):
+    urls = ["http://127.0.0.1:9/nobody", f"{server}/missing", f"{server}/cut", f"{server}/good"]
+    assert fetch(urls, tmp_path / "file", right).read_bytes() == CONTENT
+    assert Server.asked[-1] == ("/good", len(CONTENT) // 2)
+
+
+def test_another_file_is_thrown_away(server, tmp_path):
+    with pytest.raises(NotFetched, match="not the file that was expected"):
+        fetch([f"{server}/wrong"], tmp_path / "file", right)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spoilt_beginning_is_fetched_anew(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(b"x" * 1000)
+    assert fetch([f"{server}/good"], tmp_path / "file", right).read_bytes() == CONTENT
+    assert Server.asked == [("/good", 1000), ("/good", 0)]
+
+
+def test_a_part_that_is_already_whole_is_taken(server, tmp_path):
+    (tmp_path / "file.part").write_bytes(CONTENT)
+    assert fetch([f"{server}/good"], tmp_path / "file", right).read_bytes() == CONTENT
