@@ -169,10 +169,16 @@ def test_copies_are_told_and_never_both_learnt_and_tested(tmp_path):
         data = load_folder(tmp_path, seed=seed)
         assert "10 pictures occur more than once in their class" in _words(data)
         assert "10 pictures are in two classes, cat and dog" in _words(data)
-        assert "stay in the training part" in _words(data)
-        held = {pixels.tobytes() for part in ("validation", "test") for pixels in getattr(data, part).pixels()}
-        assert not held & {pixels.tobytes() for pixels in data.train.pixels()}
-        assert len(held) == len(data.validation) + len(data.test) > 0
+        assert "Copies of a picture go to one part together" in _words(data)
+        train, validation, test = (
+            {pixels.tobytes() for pixels in part.pixels()} for part in (data.train, data.validation, data.test)
+        )
+        assert validation
+        assert test
+        assert not train & validation
+        assert not train & test
+        assert not validation & test
+        assert len(data.train) + len(data.validation) + len(data.test) == 80
 
 
 def test_copies_across_the_persons_own_parts_are_told_and_left(tmp_path):

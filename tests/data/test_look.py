@@ -127,5 +127,5 @@ def test_a_copy_in_another_part_is_not_one_within_the_class():
 
 
 def test_it_is_said_that_copies_are_kept_together():
-    assert "stay in the training part" in _copies(("a/1.jpg", "a/2.jpg"), together=True)[-1]
+    assert "go to one part together" in _copies(("a/1.jpg", "a/2.jpg"), together=True)[-1]
     assert _copies(together=True) == []

@@ -39,8 +39,8 @@ def load_folder(
 ) -> ImageData:
     """The pictures in ``CLASS/…``, or in ``train/CLASS/…`` with or without ``val`` and ``test``, looked over and split.
 
-    A part that the folder lacks is held out of the training pictures: stratified, seeded. Pictures that occur
-    more than once stay in the training part. Grey pictures are only moved by augmentation, never mirrored:
+    A part that the folder lacks is held out of the training pictures: stratified, seeded, with the
+    copies of a picture always in one part. Grey pictures are only moved by augmentation, never mirrored:
     they are often letters and digits.
 
     Args:
@@ -162,24 +162,26 @@ def _parts(
     }
     if not divided:
         rows["train"] = np.arange(len(pictures))
-    single = np.setdiff1d(rows["train"], np.array([row for group in copies for row in group], dtype=np.int64))
+    units = _units(rows["train"], copies)
     sizes: dict[Part, float] = {"test": TEST_SHARE, "validation": validation_size}
-    rules, told, count = [], [], len(single)
+    rules, told, count = [], [], len(units)
     for part, size in sizes.items():
         if len(rows[part]):
             rules.append(f"{part}: the folder's own")
             continue
         wanted = round(size * count) if size < 1 else int(size)
-        if wanted and wanted >= len(single):
+        if wanted and wanted >= len(units):
             raise EtudeError(
                 en=f"{wanted:,} pictures are to be held out of {path} for {PARTS[part].en}, but it has "
-                f"{len(single):,} to choose from; hold out fewer.",
-                zh=f"要从 {path} 中留出 {wanted:,} 张图片作为{PARTS[part].zh}，但可选的只有 {len(single):,} 张；请减少数量。",
+                f"{len(units):,} different ones to choose from; hold out fewer.",
+                zh=f"要从 {path} 中留出 {wanted:,} 张图片作为{PARTS[part].zh}，但可选的不同图片只有 {len(units):,} 张；请减少数量。",
             )
-        kept, held = stratified_split(labels[single], wanted, derive_seed(seed, part))
-        rows[part], single = single[held], single[kept]
+        firsts = np.array([unit[0] for unit in units], dtype=np.int64)
+        kept, held = stratified_split(labels[firsts], wanted, derive_seed(seed, part))
+        rows[part] = np.sort(np.array([row for index in held for row in units[index]], dtype=np.int64))
+        units = [units[index] for index in kept]
         rows["train"] = np.setdiff1d(rows["train"], rows[part])
-        rules.append(f"{part}: {len(held)} of {count}, stratified, seeded, copies left in train")
+        rules.append(f"{part}: {len(held)} of {count}, stratified, seeded, copies kept together")
         if divided and len(held):
             word = PARTS[part]
             told.append(
@@ -189,6 +191,14 @@ def _parts(
                 )
             )
     return rows, "; ".join(rules), told
+
+
+def _units(rows: np.ndarray, copies: Sequence[Sequence[int]]) -> list[list[int]]:
+    """What goes to one part or another as a whole: the copies of a picture together, any other by itself."""
+    inside = set(rows.tolist())
+    groups = [[row for row in group if row in inside] for group in copies]
+    copied = {row for group in groups for row in group}
+    return sorted([group for group in groups if group] + [[row] for row in inside - copied])
 
 
 def _look_over_parts(classes: Sequence[str], parts: dict[Part, Examples]) -> list[Text]:

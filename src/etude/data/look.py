@@ -158,8 +158,8 @@ def look_for_copies(
     if sets and kept_together:
         findings.append(
             Text(
-                en="Pictures that occur more than once stay in the training part, so that none is learnt and tested.",
-                zh="重复出现的图片都留在训练集中，以免同一张图片既用于训练又用于测试。",
+                en="Copies of a picture go to one part together, so that none is learnt and tested.",
+                zh="同一图片的各份副本总在同一部分，因此不会既用于学习又用于测试。",
             )
         )
     return findings

@@ -19,7 +19,7 @@ from etude.models.entry import Model, Shape
 class CifarResNet(nn.Module):
     """A 3×3 convolution, three stages of n two-layer blocks, global average pooling, and a linear layer.
 
-    The sizes at the line ends are those of 32×32 images. Images over 64 pixels get a first convolution of stride
+    The sizes at the line ends are those of 32×32 images. Images over 48 pixels get a first convolution of stride
     2, which the paper does not have: it quarters the cost of everything after it.
 
     Args:
@@ -36,7 +36,7 @@ class CifarResNet(nn.Module):
         super().__init__()
         channels, height, width = input_shape
         blocks = (depth - 2) // 6
-        stride = 2 if max(height, width) > 64 else 1
+        stride = 2 if max(height, width) > 48 else 1
         self.conv1 = nn.Conv2d(channels, 16, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)

@@ -129,7 +129,7 @@ class SparseConv2d(nn.Module):
         self.shape = (len(inputs), in_channels, kernel_size, kernel_size)
         self.weight = nn.Parameter(torch.zeros(len(places), kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(len(inputs)))
-        self.register_buffer("places", torch.tensor(places))
+        self.register_buffer("places", torch.tensor(places), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         maps, channels, height, width = self.shape

@@ -52,9 +52,8 @@ def layer_table(model: nn.Module, input_shape: Shape) -> list[LayerRow]:
     """
     rows: list[LayerRow] = []
     seen: set[int] = set()
-    began: list[
-        int
-    ] = []  # FLOPs of everything when each module now running began, less those of its finished parts
+    # for each module now running: all FLOPs when it began, and those of its finished parts on top
+    began: list[int] = []
     parameters = {module: list(module.parameters(recurse=False)) for module in model.modules()}
     counter = FlopCounterMode(display=False)
 

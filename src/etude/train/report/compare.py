@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from etude.core.plotting import COLOURS, word
 from etude.core.text import Lang, Text
+from etude.train.report.labels import shortened
 
 _DASHES = ("-", "--", ":", "-.")
+_COLOURS = COLOURS[:7]  # the eighth, yellow, is hard to see on white; 7 and 4 repeat together only after 28
 
 
 def compare(runs: list[tuple[str, list[dict[str, Any]]]], lang: Lang) -> Figure:
@@ -19,20 +22,21 @@ def compare(runs: list[tuple[str, list[dict[str, Any]]]], lang: Lang) -> Figure:
         runs: a name and the lines of ``metrics.jsonl`` for each.
         lang: of the labels.
     """
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 3.8 + 0.2 * -(-len(runs) // 2)), layout="constrained")
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     for number, (name, records) in enumerate(runs):
         epochs = [r for r in records if r["kind"] == "epoch"]
+        judged = [r for r in epochs if r.get("validation")]
         look = {
-            "color": COLOURS[number % len(COLOURS)],
+            "color": _COLOURS[number % len(_COLOURS)],
             "linestyle": _DASHES[number % len(_DASHES)],
-            "marker": "o",
-            "markersize": 3,
+            "label": shortened(name, 44),
         }
-        losses = [(r["epoch"] + 1, (r.get("validation") or r["train"]).get("loss")) for r in epochs]
-        accuracies = [(r["epoch"] + 1, (r.get("validation") or {}).get("accuracy")) for r in epochs]
-        loss_axes.plot(*_known(losses, 1), label=name.replace("$", r"\$"), **look)
-        accuracy_axes.plot(*_known(accuracies, 100), **look)
+        if not judged:
+            look["label"] += word(Text(en=" (training loss)", zh="（训练损失）"), lang)
+        part = "validation" if judged else "train"
+        _plot(loss_axes, judged or epochs, part, "loss", 1, look)
+        _plot(accuracy_axes, judged, "validation", "accuracy", 100, look)
     loss_axes.set_title(word(Text(en="Loss on the validation part", zh="验证集损失"), lang))
     loss_axes.set_ylabel(word(Text(en="cross-entropy (nats)", zh="交叉熵（奈特）"), lang))
     loss_axes.set_ylim(bottom=0)
@@ -40,10 +44,14 @@ def compare(runs: list[tuple[str, list[dict[str, Any]]]], lang: Lang) -> Figure:
     accuracy_axes.set_ylabel(word(Text(en="right (%)", zh="正确（%）"), lang))
     for each in (loss_axes, accuracy_axes):
         each.set_xlabel(word(Text(en="epochs trained", zh="已训练轮数"), lang))
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    figure.legend(*loss_axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
-def _known(pairs: list[tuple[int, float | None]], scale: float) -> tuple[list[int], list[float]]:
-    there = [(epoch, scale * value) for epoch, value in pairs if value is not None]
-    return [epoch for epoch, _ in there], [value for _, value in there]
+def _plot(
+    axes: Axes, epochs: list[dict[str, Any]], part: str, metric: str, scale: float, look: dict[str, Any]
+) -> None:
+    values = [(r["epoch"] + 1, r[part].get(metric)) for r in epochs]
+    there = [(epoch, scale * value) for epoch, value in values if value is not None]
+    marker = {"marker": "o", "markersize": 3} if len(there) <= 40 else {}
+    axes.plot([epoch for epoch, _ in there], [value for _, value in there], **look, **marker)

@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from etude.core.plotting import COLOURS, word
 from etude.core.text import Lang, Text
 
 _MOST_POINTS = 400
+_MOST_MARKERS = 40
+_LOG_RANGE = 50  # a loss that falls by more than this factor looks like zero on a linear axis
 TRAINING, VALIDATION = COLOURS[0], COLOURS[1]
 
 
 def curves(records: list[dict[str, Any]], lang: Lang) -> Figure:
-    """Training and validation loss, validation accuracy and the learning rate, against the epoch.
+    """Training and validation loss, accuracy and the learning rate, against the epoch.
+
+    Before the first epoch has ended they are drawn against the step. The loss axis is logarithmic where the
+    loss falls so far that its end could not be seen otherwise.
 
     Args:
         records: the lines of ``metrics.jsonl``.
@@ -24,17 +30,23 @@ def curves(records: list[dict[str, Any]], lang: Lang) -> Figure:
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
-    accurate = any((r.get("validation") or {}).get("accuracy") is not None for r in epochs)
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    accuracies = {
+        "training": _metric(epochs, "train", "accuracy"),
+        "validation": _metric(records, "validation", "accuracy"),
+    }
+    accurate = any(accuracies.values())
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
     axes = figure.subplots(1, 3 if accurate else 2, width_ratios=[3, 3, 2] if accurate else [3, 2])
-    place = _epoch_of(epochs, steps)
-    _losses(axes[0], steps, epochs, place, lang)
+    place = epochs[0]["step"] / (epochs[0]["epoch"] + 1) if epochs else 1.0
+    _losses(axes[0], steps, _metric(records, "validation", "loss"), place, lang)
     if accurate:
-        _accuracy(axes[1], epochs, lang)
+        _accuracy(axes[1], accuracies, place, lang)
     _learning_rate(axes[-1], steps, place, lang)
+    unit = Text(en="epochs trained", zh="已训练轮数") if epochs else Text(en="steps trained", zh="已训练步数")
+    last = max((r["step"] for r in records), default=1) / place
     for each in axes:
-        each.set_xlabel(word(Text(en="epochs trained", zh="已训练轮数"), lang))
-        each.set_xlim(left=0)
+        each.set_xlabel(word(unit, lang))
+        each.set_xlim(0, 1.03 * last)
     return figure
 
 
@@ -48,73 +60,95 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = _MOST_POINTS) -> tuple[np.
 
 
 def smoothed(y: np.ndarray, share: float = 0.04) -> np.ndarray:
-    """A running mean over ``share`` of the points, shorter at the ends."""
+    """A running mean over ``share`` of the points, over fewer at the ends so that the mean stays centred."""
     half = max(int(len(y) * share / 2), 1)
-    total = np.concatenate([[0.0], np.cumsum(y)])
-    low = np.maximum(np.arange(len(y)) - half, 0)
-    high = np.minimum(np.arange(len(y)) + half + 1, len(y))
-    return (total[high] - total[low]) / (high - low)
+    place = np.arange(len(y))
+    reach = np.minimum(half, np.minimum(place, len(y) - 1 - place))
+    total = np.concatenate([[0.0], np.cumsum(y, dtype=np.float64)])
+    return (total[place + reach + 1] - total[place - reach]) / (2 * reach + 1)
 
 
-def _epoch_of(epochs: list[dict[str, Any]], steps: list[dict[str, Any]]) -> float:
-    """Steps an epoch, so that every axis counts in epochs."""
-    if epochs:
-        return max(epochs[0]["step"] / (epochs[0]["epoch"] + 1), 1)
-    return max(len(steps), 1)
+def _metric(records: list[dict[str, Any]], part: str, name: str) -> dict[int, float]:
+    """A metric by step. The end of an epoch may be a step that was evaluated: it counts once."""
+    values = {r["step"]: (r.get(part) or {}).get(name) for r in records if r.get(part)}
+    return {step: value for step, value in values.items() if value is not None}
 
 
 def _losses(
-    axes: Axes, steps: list[dict[str, Any]], epochs: list[dict[str, Any]], place: float, lang: Lang
+    axes: Axes, steps: list[dict[str, Any]], judged: dict[int, float], place: float, lang: Lang
 ) -> None:
-    highest: list[float] = []
-    for number, name in enumerate(sorted(steps[0]["loss"]) if steps else []):
-        pairs = [(r["step"] / place, r["loss"][name]) for r in steps if r["loss"][name] is not None]
+    names = sorted(steps[0]["loss"]) if steps else []
+    seen: list[np.ndarray] = []
+    for number, name in enumerate(names):
+        pairs = [(r["step"] / place, r["loss"][name]) for r in steps if r["loss"].get(name) is not None]
         if not pairs:
             continue
-        x, y = thinned(*map(np.asarray, zip(*pairs)))
-        colour = TRAINING if len(steps[0]["loss"]) == 1 else COLOURS[number]
-        label = word(Text(en="training", zh="训练"), lang) + ("" if len(steps[0]["loss"]) == 1 else f" {name}")
+        x, y = thinned(*np.asarray(pairs, dtype=np.float64).T)
+        colour = TRAINING if len(names) == 1 else COLOURS[(2 * number) % len(COLOURS)]
+        label = word(Text(en="training", zh="训练"), lang) + ("" if len(names) == 1 else f" {name}")
         axes.plot(x, y, color=colour, alpha=0.25, linewidth=1)
         axes.plot(x, smoothed(y), color=colour, label=label)
-        highest += [float(np.percentile(y[len(y) // 20 :], 99.5))]
-    judged = [r for r in epochs if (r.get("validation") or {}).get("loss") is not None]
+        seen.append(smoothed(y))
     if judged:
-        x, y = [r["step"] / place for r in judged], [r["validation"]["loss"] for r in judged]
-        axes.plot(
-            x, y, "o-", color=VALIDATION, markersize=4, label=word(Text(en="validation", zh="验证"), lang)
-        )
-        highest.append(max(y))
+        x, y = np.asarray(list(judged)) / place, np.asarray(list(judged.values()))
+        label = word(Text(en="validation", zh="验证"), lang)
+        axes.plot(x, y, color=VALIDATION, label=label, **_marker(len(y)))
+        seen.append(y)
     axes.set_title(word(Text(en="Loss", zh="损失"), lang))
     axes.set_ylabel(word(Text(en="cross-entropy (nats)", zh="交叉熵（奈特）"), lang))
-    axes.set_ylim(0, max(highest, default=1.0) * 1.1 or 1.0)
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend()
+    _loss_scale(axes, seen)
+    if seen:
+        axes.legend(loc="best")
 
 
-def _accuracy(axes: Axes, epochs: list[dict[str, Any]], lang: Lang) -> None:
-    judged = [r for r in epochs if (r.get("validation") or {}).get("accuracy") is not None]
-    x, y = [r["epoch"] + 1 for r in judged], [100 * r["validation"]["accuracy"] for r in judged]
-    axes.plot(x, y, "o-", color=VALIDATION, markersize=4)
-    best = int(np.argmax(y))
-    axes.plot(x[best], y[best], "o", markersize=11, markerfacecolor="none", markeredgecolor="black")
-    left = x[best] > (x[0] + x[-1]) / 2
-    axes.annotate(
-        word(Text(en="best: {value:.2f} %", zh="最佳：{value:.2f} %").format(value=y[best]), lang),
-        (x[best], y[best]), xytext=(-12 if left else 12, -16), textcoords="offset points", ha="right" if left else "left", va="top",
-    )  # fmt: skip
-    axes.set_title(word(Text(en="Accuracy on the validation part", zh="验证集准确率"), lang))
+def _loss_scale(axes: Axes, seen: list[np.ndarray]) -> None:
+    values = np.concatenate(seen) if seen else np.ones(1)
+    if values.min() > 0 and values.max() > _LOG_RANGE * values.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim(0.7 * values.min(), 1.4 * values.max())
+        return
+    # the first few steps of a network that knows nothing yet would press all the rest to the floor
+    highest = max(float(np.percentile(y[len(y) // 20 :], 99.5)) for y in seen) if seen else 1.0
+    low = min(0.0, float(values.min()))  # a loss may be negative, for instance a likelihood of densities
+    axes.set_ylim(1.1 * low, 1.1 * highest if highest > 0 else max(1.0, highest))
+
+
+def _accuracy(axes: Axes, accuracies: dict[str, dict[int, float]], place: float, lang: Lang) -> None:
+    looks = {
+        "training": (TRAINING, Text(en="training", zh="训练")),
+        "validation": (VALIDATION, Text(en="validation", zh="验证")),
+    }
+    lowest, highest = 100.0, 0.0
+    for name, values in accuracies.items():
+        if not values:
+            continue
+        colour, label = looks[name]
+        x, y = np.asarray(list(values)) / place, 100 * np.asarray(list(values.values()))
+        axes.plot(x, y, color=colour, label=word(label, lang), **_marker(len(y)))
+        lowest, highest = min(lowest, float(y.min())), max(highest, float(y.max()))
+        if name == "validation":
+            best = int(np.argmax(y))
+            words = Text(en="best: {value:.2f}%", zh="最佳：{value:.2f}%").format(value=y[best])
+            ring = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black", "linestyle": ""}
+            axes.plot(x[best], y[best], marker="o", label=word(words, lang), **ring)
+    axes.set_title(word(Text(en="Accuracy", zh="准确率"), lang))
     axes.set_ylabel(word(Text(en="right (%)", zh="正确（%）"), lang))
-    room = max(max(y) - min(y), 1.0)
-    axes.set_ylim(max(0, min(y) - 0.35 * room), min(100.5, max(y) + 0.2 * room))
+    room = max(highest - lowest, 2.0)
+    axes.set_ylim(max(0.0, lowest - 0.5 * room), highest + 0.12 * room)
+    axes.legend(loc="lower right")
 
 
 def _learning_rate(axes: Axes, steps: list[dict[str, Any]], place: float, lang: Lang) -> None:
     if steps:
-        x, y = thinned(
-            np.asarray([r["step"] / place for r in steps]), np.asarray([r["learning_rate"] for r in steps])
-        )
-        axes.plot(x, y, color=COLOURS[2])
+        pairs = [(r["step"] / place, r["learning_rate"]) for r in steps if r.get("learning_rate") is not None]
+        axes.plot(*thinned(*np.asarray(pairs, dtype=np.float64).reshape(-1, 2).T), color=COLOURS[2])
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     axes.set_title(word(Text(en="Learning rate", zh="学习率"), lang))
-    axes.set_ylabel(word(Text(en="size of the step", zh="步长"), lang))
+    axes.set_ylabel(word(Text(en="learning rate", zh="学习率"), lang))
+
+
+def _marker(count: int) -> dict[str, Any]:
+    return {"marker": "o", "markersize": 4} if count <= _MOST_MARKERS else {}
