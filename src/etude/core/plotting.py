@@ -64,9 +64,10 @@ def style(lang: Lang) -> dict[str, Any]:
     """Matplotlib settings of étude's figures."""
     import matplotlib
 
-    families = ["DejaVu Sans"]
+    chinese = chinese_font()  # in an English figure too: a class may have a Chinese name
+    families = ["DejaVu Sans", *([chinese] if chinese else [])]
     if figure_language(lang) == "zh":
-        families.insert(0, str(chinese_font()))
+        families.reverse()
     return {
         "font.family": families,
         "font.size": 10,

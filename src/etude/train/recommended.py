@@ -7,7 +7,9 @@ from typing import Any
 from etude.core.settings import make
 from etude.train.recipe import Recipe
 
-_ENOUGH_STEPS = 1500  # small sets are seen more often: fewer updates than this leave a network half-taught
+_ENOUGH_STEPS = 600  # small sets are seen more often: fewer updates than this leave a network half-taught
+_MOST_EPOCHS = 40  # and more passes than this are a long wait for little
+_FEW = 5_000  # below this many pictures, a large step of SGD throws a ResNet about
 
 _FAMILIES: dict[str, dict[str, Any]] = {
     "mlp": {"epochs": 10, "batch_size": 128, "optimizer": "adamw", "learning_rate": 2e-3},
@@ -18,6 +20,15 @@ _FAMILIES: dict[str, dict[str, Any]] = {
         "optimizer": "sgd",
         "learning_rate": 0.1,
         "weight_decay": 5e-4,
+        "augment": True,
+    },
+    "resnet, few pictures": {
+        "epochs": 15,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 2e-3,
+        "weight_decay": 0.05,
+        "ema": 0.99,
         "augment": True,
     },
 }
@@ -34,13 +45,16 @@ def recommend(model: str, train_size: int, chosen: dict[str, Any] | None = None)
         EtudeError: a chosen value is out of bounds.
     """
     chosen = {name: value for name, value in (chosen or {}).items() if value is not None}
-    settings = dict(_FAMILIES.get(_family(model), {"epochs": 10, "learning_rate": 1e-3}))
-    batch_size = chosen.get("batch_size") or settings.get("batch_size", 64)
-    if isinstance(batch_size, int) and batch_size > 0 and "batch_size" not in chosen:
-        settings["batch_size"] = batch_size = max(8, min(batch_size, train_size // 10))
-    if isinstance(batch_size, int) and batch_size > 0 and train_size:
-        steps_per_epoch = max(train_size // batch_size, 1)
-        settings["epochs"] = max(settings["epochs"], min(round(_ENOUGH_STEPS / steps_per_epoch), 100))
+    family = _family(model)
+    if family == "resnet" and train_size and train_size < _FEW:
+        family = "resnet, few pictures"
+    settings = dict(_FAMILIES.get(family, {"epochs": 10, "learning_rate": 1e-3}))
+    batch_size = chosen.get("batch_size", settings.get("batch_size", 64))
+    if train_size and isinstance(batch_size, int) and batch_size > 0:
+        if "batch_size" not in chosen:
+            settings["batch_size"] = batch_size = max(8, min(batch_size, train_size // 6))
+        enough = round(_ENOUGH_STEPS / -(-train_size // batch_size))
+        settings["epochs"] = max(settings["epochs"], min(enough, _MOST_EPOCHS))
     if chosen.get("schedule", "one-cycle") != "one-cycle" and "warmup_epochs" not in chosen:
         settings["warmup_epochs"] = 1.0 if chosen["schedule"] == "cosine" else 0.0
     return make(Recipe, settings | chosen)

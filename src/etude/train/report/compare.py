@@ -27,7 +27,7 @@ def compare(runs: list[tuple[str, list[dict[str, Any]]]], lang: Lang) -> Figure:
     for number, (name, records) in enumerate(runs):
         epochs = [r for r in records if r["kind"] == "epoch"]
         judged = [r for r in epochs if r.get("validation")]
-        look = {
+        look: dict[str, Any] = {
             "color": _COLOURS[number % len(_COLOURS)],
             "linestyle": _DASHES[number % len(_DASHES)],
             "label": shortened(name, 44),
@@ -53,5 +53,5 @@ def _plot(
 ) -> None:
     values = [(r["epoch"] + 1, r[part].get(metric)) for r in epochs]
     there = [(epoch, scale * value) for epoch, value in values if value is not None]
-    marker = {"marker": "o", "markersize": 3} if len(there) <= 40 else {}
+    marker: dict[str, Any] = {"marker": "o", "markersize": 3} if len(there) <= 40 else {}
     axes.plot([epoch for epoch, _ in there], [value for _, value in there], **look, **marker)

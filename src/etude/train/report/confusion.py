@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -58,7 +60,11 @@ def _write(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
     size = 9.5 if counted else 6.5
     for row, column in zip(*np.nonzero(counts)):
         value = shares[row, column]
-        place = {"ha": "center", "weight": "bold" if row == column else "normal", "fontsize": size}
+        place: dict[str, Any] = {
+            "ha": "center",
+            "weight": "bold" if row == column else "normal",
+            "fontsize": size,
+        }
         text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
         axes.text(column, row, text, va="bottom" if counted else "center", **place)
         if counted:
@@ -75,9 +81,7 @@ def _name(axes: Axes, classes: tuple[str, ...], lang: Lang) -> None:
     axes.set_ylabel(word(Text(en="it is", zh="实际类别"), lang))
     title = Text(en="Confusion matrix (% of each row)", zh="混淆矩阵（占每行的 %）")
     if len(classes) <= _MOST_COUNTS:
-        title = Text(
-            en="Confusion matrix (% of each row; small: count)", zh="混淆矩阵（占每行的 %；小字：张数）"
-        )
+        title = Text(en="Confusion matrix\n% of each row; small: count", zh="混淆矩阵\n占每行的 %；小字：张数")
     axes.set_title(word(title, lang))
 
 

@@ -131,7 +131,12 @@ def _accuracy(axes: Axes, accuracies: dict[str, dict[int, float]], place: float,
         if name == "validation":
             best = int(np.argmax(y))
             words = Text(en="best: {value:.2f}%", zh="最佳：{value:.2f}%").format(value=y[best])
-            ring = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black", "linestyle": ""}
+            ring: dict[str, Any] = {
+                "markersize": 11,
+                "markerfacecolor": "none",
+                "markeredgecolor": "black",
+                "linestyle": "",
+            }
             axes.plot(x[best], y[best], marker="o", label=word(words, lang), **ring)
     axes.set_title(word(Text(en="Accuracy", zh="准确率"), lang))
     axes.set_ylabel(word(Text(en="right (%)", zh="正确（%）"), lang))

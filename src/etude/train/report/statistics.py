@@ -53,7 +53,8 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     share, z2 = right / count, _Z95**2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = _Z95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # where none or all are right the bound is exact, not what rounding makes of it
+    return centre - half if right else 0.0, centre + half if right < count else 1.0
 
 
 def commonest_confusions(counts: np.ndarray, most: int) -> list[tuple[int, int, int]]:

@@ -19,11 +19,13 @@ figure { margin: 0; } figure img { max-width: 100%; height: auto; display: block
 figcaption, .note { color: var(--soft); font-size: .92rem; margin-top: .5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: min(100%, 34rem); }
-th, td { text-align: right; padding: .32rem .9rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-th:first-child, details td { text-align: left; } th[scope=row] { font-weight: 500; }
+th, td { text-align: right; padding: .32rem .9rem; border-bottom: 1px solid var(--line); }
+th:first-child, details th, details td { text-align: left; } th[scope=row] { font-weight: 500; overflow-wrap: anywhere; min-width: 6rem; } details th[scope=row] { min-width: 11rem; }
+td { white-space: nowrap; } details td { white-space: normal; overflow-wrap: anywhere; }
 thead th { color: var(--soft); font-weight: 500; }
 dt { color: var(--soft); } dd { margin: .1rem 0 .8rem; }
 code { background: color-mix(in srgb, var(--soft) 14%, transparent); padding: .25em .5em; border-radius: 5px; overflow-wrap: anywhere; }
 details { margin-top: 2.6rem; } summary { cursor: pointer; font-weight: 600; }
-@media print { details, section { break-inside: avoid; } main { padding: 0; } }
+@media (max-width: 40rem) { figure img.broad { max-width: none; width: 44rem; } th, td { padding: .32rem .3rem; } }
+@media print { figure, tr { break-inside: avoid; } h2 { break-after: avoid; } main { padding: 0; } figure img.broad { max-width: 100%; } }
 """
