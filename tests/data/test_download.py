@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+import etude.data.download as download
 from etude.data.download import NotFetched, fetch
 
 CONTENT = bytes(range(256)) * 2000
@@ -96,3 +98,25 @@ def test_a_spoilt_beginning_is_fetched_anew(server, tmp_path):
 def test_a_part_that_is_already_whole_is_taken(server, tmp_path):
     (tmp_path / "file.part").write_bytes(CONTENT)
     assert fetch([f"{server}/good"], tmp_path / "file", right).read_bytes() == CONTENT
+
+
+def test_after_ctrl_c_a_download_goes_on(server, tmp_path):
+    def press(done, total):
+        if done > total / 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch([f"{server}/good"], tmp_path / "file", right, press)
+    have = (tmp_path / "file.part").stat().st_size
+    assert 0 < have < len(CONTENT)
+    assert fetch([f"{server}/good"], tmp_path / "file", right).read_bytes() == CONTENT
+    assert Server.asked[-1] == ("/good", have)
+
+
+def test_a_server_that_says_nothing_is_given_up_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/good"
+        with pytest.raises(NotFetched, match="timed out"):
+            fetch([url], tmp_path / "file", right)
+    assert list(tmp_path.iterdir()) == []

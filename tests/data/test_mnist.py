@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import shutil
+import threading
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 import pytest
 
@@ -49,3 +52,42 @@ def test_without_a_network_one_sentence_says_which_files_to_put_where(tmp_path, 
         assert str(tmp_path / "mnist") in words
         assert "\n" not in words
     assert list(tmp_path.iterdir()) == []
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def mirror(real_data):
+    http = HTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=real_data / "mnist"))
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{http.server_port}/"
+    http.shutdown()
+    thread.join(timeout=10)
+    http.server_close()
+
+
+def test_it_is_downloaded_once_and_is_the_same(mirror, real_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist, "_MIRRORS", ("http://127.0.0.1:9/", mirror))
+    told = []
+    data = load_data("mnist", data_dir=tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert data.fingerprint == load_data("mnist", data_dir=real_data).fingerprint
+    sizes = [path.stat().st_size for path in real_data.glob("mnist/*.gz")]
+    assert {total for done, total in told if done == total} == set(sizes)
+    assert len(list((tmp_path / "mnist").iterdir())) == 4
+    monkeypatch.setattr(mnist, "_MIRRORS", ())
+    assert load_data("mnist", data_dir=tmp_path).fingerprint == data.fingerprint
+
+
+def test_a_download_that_lacks_one_file_fetches_that_one(mirror, real_data, tmp_path, monkeypatch):
+    (tmp_path / "mnist").mkdir()
+    for file in (real_data / "mnist").glob("t*.gz"):
+        shutil.copy(file, tmp_path / "mnist")
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    monkeypatch.setattr(mnist, "_MIRRORS", (mirror,))
+    totals = set()
+    load_data("mnist", data_dir=tmp_path, progress=lambda _, total: totals.add(total))
+    assert totals == {(real_data / "mnist" / "t10k-labels-idx1-ubyte.gz").stat().st_size}

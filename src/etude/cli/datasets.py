@@ -144,5 +144,6 @@ def _facts(data: ImageData) -> dict[str, Any]:
         "std": list(data.std),
         "split": data.split,
         "findings": [finding.en for finding in data.findings],
+        "unreadable": data.source.get("unreadable", []),
         "fingerprint": data.fingerprint,
     }

@@ -38,7 +38,7 @@ def unknown(what: Text, given: str, known: Iterable[str]) -> EtudeError:
     if near:
         return EtudeError(
             en=f"There is no {what.en} named '{given}'; did you mean {listed}?",
-            zh=f"没有名为“{given}”的{what.zh}；您是否想用：{listed}?",
+            zh=f"没有名为“{given}”的{what.zh}；您是否想用：{listed}？",
         )
     return EtudeError(
         en=f"There is no {what.en} named '{given}'; choose one of: {listed}.",

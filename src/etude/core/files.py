@@ -59,7 +59,7 @@ def read_json(path: Path) -> Any:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise EtudeError(
             en=f"{path} is damaged: it is not valid JSON ({error}).",
-            zh=f"{path} 已损坏：不是有效的 JSON({error})。",
+            zh=f"{path} 已损坏：不是有效的 JSON（{error}）。",
         ) from None
 
 
@@ -125,7 +125,7 @@ def explain_os_error(error: OSError, doing: Path | str | None = None) -> EtudeEr
         )
     return EtudeError(
         en=f"{place}: {error.strerror or error}.",
-        zh=f"{place}:{error.strerror or error}。",
+        zh=f"{place}：{error.strerror or error}。",
     )
 
 

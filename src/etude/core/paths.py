@@ -21,7 +21,7 @@ def cache_dir() -> Path:
 def data_dir(asked: str | os.PathLike[str] | None = None) -> Path:
     """Downloaded data sets: ``asked`` (``--data-dir``), else ``ETUDE_DATA``, else ``etude-data`` in the home folder."""
     if asked:
-        return Path(asked).expanduser()
+        return Path(os.path.expanduser(asked))  # unlike Path.expanduser it leaves an unknown ~user alone
     return Path(os.environ.get("ETUDE_DATA") or Path.home() / "etude-data").expanduser()
 
 

@@ -26,6 +26,7 @@ from etude.data.entry import NamedDataset, Progress, RawImages
 from etude.data.split import stratified_split
 
 _TEST_SHARE = 0.2  # of a set that has no official test part
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 
 @functools.cache
@@ -49,7 +50,7 @@ def load_data(
 
     Args:
         name_or_path: a name of `list_datasets`; else a folder with one sub-folder a class, or with ``train/``,
-            ``val/``, ``test/`` above those. A folder called like a data set is meant by ``./name``.
+            ``val/``, ``test/`` above those. A folder called like a data set is meant by ``./name``, or by a `Path`.
         data_dir: where downloaded data sets are (else ``ETUDE_DATA``).
         seed: the split follows from it.
         validation_size: examples held out of the training part, or a fraction of it.
@@ -58,17 +59,21 @@ def load_data(
 
     Raises:
         EtudeError: there is no such data, or it is no good.
+
+    Returns:
+        the data. Its ``source["load"]`` holds the arguments that give the same again, its ``split`` the sizes of
+        the parts, the seed, the rule, and the SHA-256 of the rows of each part.
     """
     name = os.fspath(name_or_path)
     load: dict[str, Any] = {
         "name_or_path": name,
-        "data_dir": str(Path(data_dir).absolute()) if data_dir else None,
+        "data_dir": str(data_folder(data_dir).absolute()) if data_dir else None,
         "seed": seed,
         "validation_size": validation_size,
         "image_size": image_size,
     }
     _check_sizes(validation_size, image_size)
-    if name in list_datasets():
+    if name in list_datasets() and (isinstance(name_or_path, str) or not Path(name).is_dir()):
         if image_size is not None:
             raise EtudeError(
                 en=f"image_size is for your own folder of pictures; {name} has pictures of one size already.",
@@ -85,17 +90,21 @@ def load_data(
         data = load_folder(
             path, seed=seed, validation_fraction=fraction, image_size=image_size, progress=progress
         )
-    return replace(data, source={**data.source, "load": load})
+    split = {**data.split, "sha256": _rows_hash(data.train, data.validation, data.test)}
+    return replace(data, split=split, source={**data.source, "load": load})
 
 
 def _folder(name: str) -> Path:
-    path = Path(name).expanduser().absolute()
-    if path.is_dir():
+    path = Path(os.path.expanduser(name)).absolute()  # unlike Path.expanduser it leaves an unknown ~user alone
+    if path.is_dir() and name.strip():  # an empty name is an unset variable, not the current folder
         return path
-    if path.exists():
+    if path.is_file():
+        packed = path.suffix.lower() in _ARCHIVES
+        unpack = Text(en="unpack it and ", zh="请先解压，再") if packed else Text(en="", zh="请")
+        known = ", ".join(list_datasets())
         raise EtudeError(
-            en=f"'{name}' is a file; give a folder of pictures (CLASS/*.jpg) or a data set: {', '.join(list_datasets())}.",
-            zh=f"“{name}”是一个文件；请给出图片文件夹（类别/*.jpg）或数据集名称：{', '.join(list_datasets())}。",
+            en=f"'{name}' is a file; {unpack.en}give a folder of pictures (CLASS/*.jpg) or a data set: {known}.",
+            zh=f"“{name}”是一个文件；{unpack.zh}给出图片文件夹（类别/*.jpg）或数据集名称：{known}。",
         )
     what = Text(en="data set or folder", zh="数据集或文件夹")
     raise unknown(what, name, list_datasets())
@@ -131,6 +140,11 @@ def _split(entry: NamedDataset, raw: RawImages, seed: int, validation_size: int 
             zh=f"validation_size 为 {size}，但 {entry.name} 的训练集只有 {len(pool):,} 个样本。",
         )
     kept, held = stratified_split(labels[pool], size, derive_seed(seed, "validation", entry.name))
+    if not len(held):
+        raise EtudeError(
+            en=f"validation_size is {size}, less than one example of the {len(pool):,} in {entry.name}; hold out more.",
+            zh=f"validation_size 为 {size}，在 {entry.name} 的 {len(pool):,} 个样本中不足一个；请增大。",
+        )
     train, validation = (Examples(images, labels[pool[rows]], pool[rows]) for rows in (kept, held))
     mean, std = channel_statistics(images, train.rows)
     channels, height, width = entry.input_shape
@@ -189,4 +203,14 @@ def fingerprint(*parts: Examples) -> str:
         digest.update(hashed[key])
         digest.update(np.ascontiguousarray(part.labels))
         digest.update(b"all" if part.rows is None else np.ascontiguousarray(part.rows))
+    return digest.hexdigest()
+
+
+def _rows_hash(*parts: Examples) -> str:
+    """SHA-256 over which rows each part has: equal splits have equal ones."""
+    digest = hashlib.sha256()
+    for part in parts:
+        rows = np.arange(len(part)) if part.rows is None else part.rows
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(rows, dtype="<i8"))
     return digest.hexdigest()

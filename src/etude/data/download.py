@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -48,6 +49,7 @@ def fetch(
                 http.client.HTTPException,
                 ConnectionError,
                 TimeoutError,
+                ssl.SSLError,
                 ValueError,
             ) as error:
                 reasons.append(f"{_host(url)}: {getattr(error, 'reason', None) or error}")
@@ -55,7 +57,7 @@ def fetch(
             if is_right(part):
                 os.replace(part, target)
                 return target
-            part.unlink()
+            part.unlink(missing_ok=True)  # another process may have been faster
             if not began_with:
                 reasons.append(f"{_host(url)}: not the file that was expected (its content differs)")
                 break
