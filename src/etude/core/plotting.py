@@ -56,13 +56,13 @@ def drawing(lang: Lang) -> Iterator[None]:
     """Inside this block figures are made, and saved, in étude's style. Nothing outside it changes."""
     import matplotlib
 
-    with matplotlib.rc_context(style(lang)):
+    with matplotlib.rc_context(style(lang)):  # type: ignore[arg-type]
         yield
 
 
 def style(lang: Lang) -> dict[str, Any]:
     """Matplotlib settings of étude's figures."""
-    import matplotlib
+    from cycler import cycler
 
     chinese = chinese_font()  # in an English figure too: a class may have a Chinese name
     families = ["DejaVu Sans", *([chinese] if chinese else [])]
@@ -80,7 +80,7 @@ def style(lang: Lang) -> dict[str, Any]:
         "axes.grid": True,
         "axes.axisbelow": True,
         "grid.color": "#E6E6E6",
-        "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+        "axes.prop_cycle": cycler(color=COLOURS),
         "legend.frameon": False,
         "figure.dpi": 100,
         "savefig.dpi": 150,

@@ -27,11 +27,14 @@ class Task(Protocol):
 
     Attributes:
         kind: its name in a run's record.
-        modules: what is trained, by the name of the part that trains it.
     """
 
     kind: str
-    modules: Mapping[str, nn.Module]
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """What is trained, by the name of the part that trains it."""
+        ...
 
     def parts(self, batch: Any) -> Iterator[Part]:
         """The updates that one batch asks for, in order."""

@@ -18,13 +18,20 @@ class Feed(Protocol):
     """What the loop needs of data.
 
     Attributes:
-        validation, test: iterables of batches, or None.
         resumes_mid_epoch: whether ``batches(epoch, after=n)`` gives just what an unbroken epoch would have given.
     """
 
-    validation: Any
-    test: Any
     resumes_mid_epoch: bool
+
+    @property
+    def validation(self) -> Any:
+        """An iterable of batches, or None."""
+        ...
+
+    @property
+    def test(self) -> Any:
+        """An iterable of batches, or None."""
+        ...
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -50,8 +57,10 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
             data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last
         )
     elif is_own_data(data):
-        parts = tuple(data) if isinstance(data, (tuple, list)) else (data,)
-        feed = LoaderBatches(*parts, batch_size=recipe.batch_size, seed=recipe.seed, device=choices.device)
+        train, validation, test = (
+            [*data, None, None][:3] if isinstance(data, (tuple, list)) else (data, None, None)
+        )
+        feed = LoaderBatches(train, validation, test, recipe.batch_size, recipe.seed, choices.device)
     else:
         raise EtudeError(
             en=f"Cannot train on a {type(data).__name__}; give what etude.load_data returns, a Dataset, a DataLoader, "

@@ -70,8 +70,8 @@ def fit(
             yield Step(state.step, state.epoch, losses, rate, evaluate(state, feed)[0] if due else None)
         metrics, improved = evaluate(state, feed)
         raise_if_not_finite(state)
-        epoch, losses = state.epoch, state.end_epoch()
-        yield Epoch(epoch, state.step, losses, metrics, improved)
+        epoch, means = state.epoch, state.end_epoch()
+        yield Epoch(epoch, state.step, means, metrics, improved)
 
 
 def train_step(state: State, batch: Any, learning_rate: float) -> dict[str, Tensor]:
@@ -147,12 +147,15 @@ def evaluate(state: State, feed: Feed) -> tuple[dict[str, float] | None, bool]:
     """Metrics of the present weights on the validation part (None without one), and whether they are the best yet."""
     if feed.validation is None:
         return None, False
-    if state.judged is None or state.judged[0] != state.step:  # an epoch may end on a step that was evaluated
+    if (
+        state.judged is not None and state.judged[0] == state.step
+    ):  # an epoch may end on a step that was evaluated
+        metrics = state.judged[1]
+    else:
         with state.weights_to_judge():
             metrics = measure(state, feed.validation)
             state.judge(metrics)
-    _, metrics = state.judged
-    return metrics, state.best.step == state.step
+    return metrics, state.best is not None and state.best.step == state.step
 
 
 def measure(state: State, part: Any) -> dict[str, float]:

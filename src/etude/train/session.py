@@ -184,7 +184,7 @@ def _line(record: Step | Epoch) -> dict[str, Any]:
 
 
 def _numbers(metrics: dict[str, float] | None) -> dict[str, float | None] | None:
-    return metrics and {name: _number(value) for name, value in metrics.items()}
+    return None if metrics is None else {name: _number(value) for name, value in metrics.items()}
 
 
 def _number(value: float | Tensor) -> float | None:

@@ -52,9 +52,10 @@ class State:
         self.task, self.recipe, self.choices = task, recipe, choices
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = recipe.total_steps(steps_per_epoch)
-        layout = torch.channels_last if choices.channels_last else torch.preserve_format
         for module in task.modules.values():
-            module.to(device=choices.device, memory_format=layout)
+            module.to(choices.device)
+            if choices.channels_last:
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = {name: build_optimizer(m, recipe, choices.fused) for name, m in task.modules.items()}
         self.average = Average(task.modules, recipe.ema) if recipe.ema else None
         self.step = self.epoch = self.position = self.examples = self.stale = 0
