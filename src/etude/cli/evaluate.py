@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.core.text import Lang, Text
+
+if TYPE_CHECKING:
+    from etude.train.report.statistics import ClassRow
 
 ABOUT = Text(
     en="Measure a run on the test part of its data, or on other data: a data set or your own folder CLASS/*.jpg.",
@@ -48,19 +53,7 @@ def run(argv: list[str], lang: Lang) -> int:
     probabilities, labels = predictor.predict(examples)
     rows = per_class_table(labels, probabilities.argmax(1), predictor.classes)
     low, high = wilson_interval(round(metrics["accuracy"] * len(labels)), len(labels))
-    output.say(
-        Text(
-            en=f"{predictor.run.name} on {name}: accuracy {metrics['accuracy']:.2%} of {len(labels):,} pictures "
-            f"(95 % interval {low:.2%} to {high:.2%}), loss {metrics['loss']:.4f}",
-            zh=f"{predictor.run.name} 在 {name} 上：{len(labels):,} 张图片，准确率 {metrics['accuracy']:.2%}"
-            f"（95% 区间 {low:.2%} 至 {high:.2%}），损失 {metrics['loss']:.4f}",
-        )
-    )
-    headings = [Text(en="class", zh="类别"), Text(en="pictures", zh="图片数"), Text(en="precision", zh="精确率"),
-                Text(en="recall", zh="召回率"), Text(en="F1", zh="F1")]  # fmt: skip
-    output.table(
-        headings, [[row.name, row.support, *map(_percent, (row.precision, row.recall, row.f1))] for row in rows]
-    )
+    _tell(predictor.run.name, name, metrics, len(labels), (low, high), rows, output)
     output.json(
         {
             "run": str(predictor.run.path),
@@ -81,6 +74,31 @@ def run(argv: list[str], lang: Lang) -> int:
         }
     )
     return 0
+
+
+def _tell(
+    run: str,
+    data: str,
+    metrics: dict[str, float],
+    count: int,
+    interval: tuple[float, float],
+    rows: list[ClassRow],
+    output: Output,
+) -> None:
+    low, high = interval
+    output.say(
+        Text(
+            en=f"{run} on {data}: accuracy {metrics['accuracy']:.2%} of {count:,} pictures "
+            f"(95% interval {low:.2%} to {high:.2%}), loss {metrics['loss']:.4f}",
+            zh=f"{run} 在 {data} 上：{count:,} 张图片，准确率 {metrics['accuracy']:.2%}"
+            f"（95% 区间 {low:.2%} 至 {high:.2%}），损失 {metrics['loss']:.4f}",
+        )
+    )
+    headings = [Text(en="class", zh="类别"), Text(en="pictures", zh="图片数"), Text(en="precision", zh="精确率"),
+                Text(en="recall", zh="召回率"), Text(en="F1", zh="F1")]  # fmt: skip
+    output.table(
+        headings, [[row.name, row.support, *map(_percent, (row.precision, row.recall, row.f1))] for row in rows]
+    )
 
 
 def _percent(value: float | None) -> str:

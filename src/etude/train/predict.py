@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Predictor:
         """float32 ``[n, num_classes]`` for prepared pictures."""
         stacked = np.stack(list(images))
         part = self._part(Examples(stacked, np.zeros(len(stacked), dtype=np.int64)))
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             return Classification(self.model).predict(part)[0].numpy()
 
     def top(self, images: Sequence[np.ndarray], k: int = 3) -> list[list[tuple[str, float]]]:
@@ -67,14 +67,21 @@ class Predictor:
 
     def measure(self, examples: Examples) -> dict[str, float]:
         """``loss`` and ``accuracy`` over labelled pictures."""
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             return Classification(self.model).evaluate(self._part(examples))
 
     def predict(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities float32 ``[n, num_classes]`` and labels int64 ``[n]`` of labelled pictures."""
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             probabilities, labels = Classification(self.model).predict(self._part(examples))
         return probabilities.numpy(), labels.numpy()
+
+    def _autocast(self) -> Any:
+        """The precision of the training, so that evaluating again gives what the training gave."""
+        choices = self.run.record["choices"]
+        if choices["precision"] != "bf16" or torch.device(choices["device"]).type != self.device.type:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def _part(self, examples: Examples) -> Evaluation:
         data = self.run.record["data"]
@@ -142,7 +149,7 @@ def examples_to_measure(
                 zh=f"{other.name} 的类别名称与该训练不同；按编号比较。",
             ),
         )
-    return replace(other.test), other.name, findings
+    return other.test, other.name, findings
 
 
 def _size(shape: tuple[int, ...]) -> str:

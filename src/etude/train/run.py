@@ -129,7 +129,7 @@ def create_run(record: dict[str, Any], path: Path | str | None = None) -> Run:
     if path is None:
         folder = _new_folder(f"{record['data']['name']}-{record['model']['name']}")
     else:
-        folder = Path(path).expanduser().absolute()
+        folder = Path(os.path.expanduser(path)).absolute()
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise EtudeError(
                 en=f"{folder} is not empty; give --run-dir a new folder, or carry on what is there: etude resume {folder}",
@@ -151,7 +151,7 @@ def open_run(name: Path | str) -> Run:
     Raises:
         EtudeError: there is none, or it is damaged or of another version.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if not (path / _RECORD).exists():
         inside = runs_dir() / str(name)
         newest = list_runs()[-1:] if str(name) == "last" else []
