@@ -36,22 +36,22 @@ def _headline(session: Session) -> Text:
     record, state = session.run.record, session.state
     choices = state.choices
     threads = (
-        Text(en=f", {choices.threads} threads", zh=f",{choices.threads} 线程")
+        Text(en=f", {choices.threads} threads", zh=f"，{choices.threads} 线程")
         if choices.device == "cpu"
         else Text(en="", zh="")
     )
     split = record["data"].get("split", {})
     pictures = split.get("train")
     size = (
-        Text(en=f", {pictures:,} training pictures", zh=f",{pictures:,} 张训练图片")
+        Text(en=f", {pictures:,} training pictures", zh=f"，{pictures:,} 张训练图片")
         if isinstance(pictures, int)
         else Text(en="", zh="")
     )
     return Text(
         en=f"{record['data']['name']}{size.en} · {record['model']['name']}, {record['model']['parameters']:,} parameters"
         f" · {choices.device}, {choices.precision}{threads.en}\nRun: {session.run.path}",
-        zh=f"{record['data']['name']}{size.zh} · {record['model']['name']},{record['model']['parameters']:,} 个参数"
-        f" · {choices.device},{choices.precision}{threads.zh}\n训练记录：{session.run.path}",
+        zh=f"{record['data']['name']}{size.zh} · {record['model']['name']}，{record['model']['parameters']:,} 个参数"
+        f" · {choices.device}，{choices.precision}{threads.zh}\n训练记录：{session.run.path}",
     )
 
 
