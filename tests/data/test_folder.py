@@ -187,7 +187,7 @@ def test_copies_across_the_persons_own_parts_are_told_and_left(tmp_path):
     data = load_folder(tmp_path, seed=0)
     assert "1 picture of the test part is also in the training part" in _words(data)
     assert "train/a/0.png = test/a/copy.png" in _words(data)
-    assert "stay in the training part" not in _words(data)
+    assert "go to one part together" not in _words(data)
     assert len(data.test) == 11
 
 
@@ -267,6 +267,13 @@ def test_to_measure_a_run_a_flat_folder_counts_whole(tmp_path):
     _make(tmp_path, wolf=2)
     with pytest.raises(EtudeError, match="wolf"):
         load_for(tmp_path, ("a", "b"), {"channels": 3, "height": 8, "width": 8, "fit": "crop"})
+
+
+def test_to_measure_a_run_a_test_part_alone_is_enough(tmp_path):
+    _make(tmp_path, test__a=2, test__b=3)
+    preparation = {"channels": 3, "height": 12, "width": 12, "fit": "crop"}
+    examples, _ = load_for(tmp_path, ("b", "a"), preparation)
+    assert examples.labels.tolist() == [1, 1, 0, 0, 0]
 
 
 def _unpack(archive: Path, target: Path, wanted=lambda name: True) -> Path:

@@ -61,13 +61,20 @@ def test_unreadable_files_are_listed_up_to_five():
 
 
 def test_findings_on_files_come_in_a_stable_order():
-    scan = _scan("a/1.jpg", strays=("x.jpg",), others=2, empty=("b",), closed=("c",))
+    scan = _scan("a/1.jpg", "a/2.jpg", strays=("x.jpg",), others=2, empty=("b",), closed=("c",))
     words = [found.en for found in look_over_files(scan, {0: "unknown"})]
     marks = ["could not be read", "permission denied", "no class folder", "no pictures by", "holds no picture"]
     assert len(words) == 5
     for text, mark in zip(words, marks):
         assert mark in text
     assert look_over_files(_scan("a/1.jpg"), {}) == []
+
+
+def test_a_class_that_is_lost_whole_is_named():
+    scan = _scan("cat/1.jpg", "cat/2.jpg", "狼/1.jpg", "狼/2.jpg")
+    words = [found.en for found in look_over_files(scan, dict.fromkeys((0, 2, 3), "damaged"))]
+    assert words[1:] == ["1 class has no picture that could be read and is left out: 狼."]
+    assert len(look_over_files(scan, {0: "damaged", 2: "damaged"})) == 1
 
 
 @pytest.mark.parametrize(("smallest", "told"), [(4, True), (5, False)])
@@ -129,3 +136,9 @@ def test_a_copy_in_another_part_is_not_one_within_the_class():
 def test_it_is_said_that_copies_are_kept_together():
     assert "go to one part together" in _copies(("a/1.jpg", "a/2.jpg"), together=True)[-1]
     assert _copies(together=True) == []
+
+
+def test_it_is_not_said_where_the_persons_own_parts_share_a_picture():
+    found = _copies(("train/a/1.jpg", "test/a/2.jpg"), ("train/b/1.jpg", "train/b/2.jpg"), together=True)
+    assert len(found) == 2
+    assert not any("go to one part together" in text for text in found)

@@ -138,6 +138,25 @@ def test_links_are_followed_but_not_round_in_circles(tmp_path):
     assert [name for name, _, _ in _found(tmp_path / "set")] == ["a/1.jpg", "b/1.jpg", "b/2.jpg"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_a_link_to_itself_hides_nothing_else(tmp_path):
+    _touch(tmp_path, "a/1.jpg", "b/1.jpg")
+    (tmp_path / "a" / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "b" / "loop").symlink_to("loop")
+    scan = scan_folder(tmp_path)
+    assert [each.name for each in scan.pictures] == ["a/1.jpg", "a/loop.jpg", "b/1.jpg"]
+    assert scan.others == 1
+
+
+def test_parts_without_training_are_taken_only_to_measure(tmp_path):
+    _touch(tmp_path, "test/a/1.jpg", "val/b/1.jpg")
+    with pytest.raises(EtudeError, match="no train"):
+        scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, to_train=False)
+    assert scan.parts == ("validation", "test")
+    assert [(each.label, each.part) for each in scan.pictures] == [("b", "validation"), ("a", "test")]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no UTF-8 exist on Linux only")
 def test_a_name_that_is_no_utf8_can_be_printed_and_opened(tmp_path):
     _touch(tmp_path, "a/1.jpg", "b/1.jpg")

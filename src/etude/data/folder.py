@@ -109,7 +109,7 @@ def load_for(
     Raises:
         EtudeError: there is nothing to measure on, or the folder has a class that the run does not know.
     """
-    scan = scan_folder(path)
+    scan = scan_folder(path, to_train=False)
     part = next((part for part in ("test", "validation") if part in scan.parts), None)
     chosen = [index for index, each in enumerate(scan.pictures) if part in (None, each.part)]
     for index in chosen:

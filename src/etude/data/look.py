@@ -68,6 +68,15 @@ def look_over_files(scan: Scan, unreadable: dict[int, str]) -> list[Text]:
             _counted(len(files), "file could not be read and is left out", "files could not be read and are left out",
                      "个文件无法读取，已略去", files)
         )  # fmt: skip
+    gone = dict.fromkeys(scan.pictures[index].label for index in sorted(unreadable))
+    for index, each in enumerate(scan.pictures):
+        if index not in unreadable:
+            gone.pop(each.label, None)
+    if gone:
+        findings.append(
+            _counted(len(gone), "class has no picture that could be read and is left out",
+                     "classes have no picture that could be read and are left out", "个类别没有可读的图片，已略去", map(same, gone))
+        )  # fmt: skip
     if scan.closed:
         findings.append(
             _counted(len(scan.closed), "folder may not be opened (permission denied)",
@@ -132,7 +141,7 @@ def look_for_copies(
     Args:
         pictures: all examples.
         groups: from `same_pictures`.
-        kept_together: étude makes parts itself and leaves such pictures in the training part.
+        kept_together: étude makes parts itself and puts such pictures into one part.
     """
     sets = [[pictures[index] for index in group] for group in groups]
     findings = []
@@ -148,14 +157,15 @@ def look_for_copies(
                      f"pictures are in two classes, {first} and {second}; no network can be right about both",
                      f"张图片同时属于两个类别：{first} 与 {second}；任何网络都不可能两边都答对", map(_equal, pairs))
         )  # fmt: skip
-    for (first, second), pairs in _by(sets, lambda each: each.part).items():
+    across = _by(sets, lambda each: each.part)
+    for (first, second), pairs in across.items():
         a, b = PARTS[first], PARTS[second]
         findings.append(
             _counted(len(pairs), f"picture of the {b.en} part is also in the {a.en} part, so its result will look better than it is",
                      f"pictures of the {b.en} part are also in the {a.en} part, so its result will look better than it is",
                      f"张{b.zh}图片也在{a.zh}中，其结果会偏高", map(_equal, pairs))
         )  # fmt: skip
-    if sets and kept_together:
+    if sets and kept_together and not across:
         findings.append(
             Text(
                 en="Copies of a picture go to one part together, so that none is learnt and tested.",
@@ -201,5 +211,5 @@ def _counted(count: int, one: str, many: str, zh: str, examples: Iterable[Text])
     listed = list(examples)
     shown, more = listed[:_LISTED], len(listed) - _LISTED
     en = ", ".join(each.en for each in shown) + (f" and {more:,} more" if more > 0 else "")
-    chinese = "、".join(each.zh for each in shown) + (f" 等，另有 {more:,} 个" if more > 0 else "")
+    chinese = "、".join(each.zh for each in shown) + (f"等，另有 {more:,} 个" if more > 0 else "")
     return Text(en=f"{count:,} {one if count == 1 else many}: {en}.", zh=f"{count:,} {zh}：{chinese}。")

@@ -75,11 +75,15 @@ class _Found(NamedTuple):
     others: int
 
 
-def scan_folder(folder: Path) -> Scan:
+def scan_folder(folder: Path, to_train: bool = True) -> Scan:
     """Find the pictures in ``CLASS/…``, or in ``train/CLASS/…``, ``val/CLASS/…``, ``test/CLASS/…``.
 
     Folders inside a class folder belong to that class. Hidden files and what macOS and Windows leave behind
     are passed over. A link to a folder is followed, unless it leads back to where it lies.
+
+    Args:
+        folder: the folder.
+        to_train: parts without one for training are refused; what only measures a run needs none.
 
     Raises:
         EtudeError: there is no such folder, no picture in it, or no class folder.
@@ -95,7 +99,7 @@ def scan_folder(folder: Path) -> Scan:
             en=f"{folder} holds no pictures ({', '.join(sorted(IMAGE_ENDINGS))}); {_layout(folder).en}",
             zh=f"{folder} 中没有图片（{'、'.join(sorted(IMAGE_ENDINGS))}）；{_layout(folder).zh}",
         )
-    divided = _is_divided(folder, found.pictures)
+    divided = _is_divided(folder, found.pictures, to_train)
     depth = 2 if divided else 1
     pictures = [
         _picture(folder, way, divided) for way in found.pictures if len(way) > depth and _counts(way, divided)
@@ -143,7 +147,7 @@ def _walk(folder: Path) -> _Found:
             continue
         for entry in entries:
             further = (*way, entry.name)
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(further)
                 waiting.append((Path(entry.path), further, above | {itself}))
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS:
@@ -153,15 +157,22 @@ def _walk(folder: Path) -> _Found:
     return _Found(pictures, folders, closed, others)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED
 
 
-def _is_divided(folder: Path, ways: Iterable[tuple[str, ...]]) -> bool:
+def _is_divided(folder: Path, ways: Iterable[tuple[str, ...]], to_train: bool) -> bool:
     """Whether the folders on top are parts (train, val, test) and not classes.
 
     Raises:
-        EtudeError: they are parts, but none is for training.
+        EtudeError: they are parts, but none is for training, where one is needed.
     """
     ways = list(ways)
     tops = {way[0] for way in ways if len(way) > 1}
@@ -174,6 +185,8 @@ def _is_divided(folder: Path, ways: Iterable[tuple[str, ...]]) -> bool:
         held_out = {name for top in parts if _PARTS[top.lower()] != "train" for name in inner[top]}
         return parts == tops or bool(training & held_out)
     if tops and parts == tops and any(inner.values()):
+        if not to_train:
+            return True
         raise EtudeError(
             en=f"{folder} has {' and '.join(sorted(parts))} but no train with a folder for each class in it; "
             f"{_layout(folder).en}",
