@@ -79,7 +79,7 @@ def test_what_is_neither_is_one_sentence(inside, asked, words):
         load_data(asked)
 
 
-@pytest.mark.parametrize("size", [0, -1, float("nan"), 1e-6, 5_000])
+@pytest.mark.parametrize("size", [0, -1, float("nan"), 1e-6, 1.0, 1.5, 5_000])
 def test_a_validation_part_that_cannot_be_is_refused(size):
     with pytest.raises(EtudeError, match="validation_size"):
         load_data("digits", validation_size=size)

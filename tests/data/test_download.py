@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import http.client
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -120,3 +122,47 @@ def test_a_server_that_says_nothing_is_given_up_on(tmp_path, monkeypatch):
         with pytest.raises(NotFetched, match="timed out"):
             fetch([url], tmp_path / "file", right)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_web_server_gives_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def answer():
+            with listening.accept()[0] as caller:
+                caller.recv(4096)
+                caller.sendall(b"login\x1b[31m" + b"x" * 5000 + b"\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotFetched, match="login") as error:
+            fetch([f"http://127.0.0.1:{listening.getsockname()[1]}/good"], tmp_path / "file", right)
+        thread.join(timeout=10)
+    for words in (error.value.text.en, error.value.text.zh):
+        assert words.isprintable()
+        assert len(words) < 400
+
+
+def test_a_network_that_goes_away_midway_is_the_next_mirror_s_turn(server, tmp_path, monkeypatch):
+    read, calls = http.client.HTTPResponse.read, []
+
+    def failing(self, *size):
+        calls.append(size)
+        if len(calls) == 2:
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
+        return read(self, *size)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", failing)
+    assert fetch([f"{server}/good"] * 2, tmp_path / "file", right).read_bytes() == CONTENT
+    assert [start > 0 for _, start in Server.asked] == [False, True]
+
+
+def test_a_full_disk_is_not_taken_for_a_network(server, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        fetch([f"{server}/good"] * 2, tmp_path / "file", right)
+    assert error.value.errno == errno.ENOSPC
+    assert len(Server.asked) == 1

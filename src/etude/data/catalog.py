@@ -53,7 +53,7 @@ def load_data(
             ``val/``, ``test/`` above those. A folder called like a data set is meant by ``./name``, or by a `Path`.
         data_dir: where downloaded data sets are (else ``ETUDE_DATA``).
         seed: the split follows from it.
-        validation_size: examples held out of the training part, or a fraction of it.
+        validation_size: examples held out of the training part (an int), or a fraction of it (a float below 1).
         image_size: the side of the squares that a folder's pictures become, in pixels.
         progress: called with (done, total) while downloading or decoding.
 
@@ -111,10 +111,11 @@ def _folder(name: str) -> Path:
 
 
 def _check_sizes(validation_size: int | float | None, image_size: int | None) -> None:
-    if validation_size is not None and not validation_size > 0:
+    share = isinstance(validation_size, float)
+    if validation_size is not None and not (0 < validation_size < 1 if share else validation_size > 0):
         raise EtudeError(
-            en=f"validation_size is {validation_size}; it must be a number of examples, or a fraction between 0 and 1.",
-            zh=f"validation_size 为 {validation_size}；它必须是样本数，或 0 到 1 之间的比例。",
+            en=f"validation_size is {validation_size}; it must be a whole number of examples, or a fraction between 0 and 1.",
+            zh=f"validation_size 为 {validation_size}；它必须是样本数（正整数），或 0 到 1 之间的比例。",
         )
     if image_size is not None and not 8 <= image_size <= 1024:
         raise EtudeError(

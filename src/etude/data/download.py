@@ -52,7 +52,7 @@ def fetch(
                 ssl.SSLError,
                 ValueError,
             ) as error:
-                reasons.append(f"{_host(url)}: {getattr(error, 'reason', None) or error}")
+                reasons.append(f"{_host(url)}: {_in_one_line(getattr(error, 'reason', None) or error)}")
                 break
             if is_right(part):
                 os.replace(part, target)
@@ -86,7 +86,7 @@ def _append(url: str, part: Path, progress: Progress) -> None:
         total = done + int(length) if length else 0
         part.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "ab" if resumed else "wb") as file:
-            while block := answer.read(_BLOCK):
+            while block := _read(answer):
                 file.write(block)
                 done += len(block)
                 if progress and total:
@@ -95,6 +95,20 @@ def _append(url: str, part: Path, progress: Progress) -> None:
             os.fsync(file.fileno())
         if total and done < total:
             raise ConnectionError(f"the connection broke off after {done:,} of {total:,} bytes")
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """The next block. What the network did is told apart from what the disk did, which no other mirror can mend."""
+    try:
+        return answer.read(_BLOCK)
+    except OSError as error:
+        raise ConnectionError(f"the connection broke off ({error.strerror or error})") from error
+
+
+def _in_one_line(why: object) -> str:
+    """A reason fit to print: it may hold whatever a server that is no web server sent."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(why))
+    return " ".join(printable.split())[:200]
 
 
 def _host(url: str) -> str:
