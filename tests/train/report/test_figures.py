@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from etude.core.plotting import chinese_font, drawing, png
+from etude.train.report.compare import compare
 from etude.train.report.confusion import confusion
 from etude.train.report.curves import curves, smoothed
 from etude.train.report.pictures import mistakes, prediction_grid
@@ -57,6 +58,33 @@ def test_losses_that_are_zero_negative_or_missing_can_be_drawn():
 def test_the_smoothed_curve_of_a_straight_line_is_the_line():
     y = np.linspace(3, 1, 200)
     assert smoothed(y) == pytest.approx(y)
+
+
+def test_the_end_of_a_smoothed_curve_is_the_line_through_the_points_before_it():
+    y = np.random.default_rng(0).random(400)
+    x = np.arange(391, 400)  # 400 * 0.04 / 2 = 8 neighbours before the last point
+    assert smoothed(y)[-1] == pytest.approx(np.polyval(np.polyfit(x, y[x], 1), 399))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_the_shortest_curves_can_be_smoothed(count):
+    assert np.isfinite(smoothed(np.arange(1.0, count + 1))).sum() == count
+
+
+def test_smoothing_a_steep_fall_stays_above_zero():
+    assert smoothed(np.logspace(0, -9, 400)).min() > 0
+
+
+def test_words_about_a_prediction_lie_above_its_bar_and_inside_their_axes():
+    top = [[("a class of a long long name", 0.6), ("dog", 0.4)]]
+    with drawing("en"):
+        figure = prediction_grid(np.zeros((1, 1, 4, 4), np.uint8), top, "en")
+        png(figure, dpi=50)
+        axes = figure.axes[1]
+        frame, places = axes.get_window_extent(), [text.get_window_extent() for text in axes.texts]
+    bars = [bar.get_window_extent() for bar in axes.patches]
+    assert all(frame.x0 <= place.x0 and place.x1 <= frame.x1 for place in places)
+    assert not any(place.overlaps(bar) for place in places for bar in bars)
 
 
 def test_the_cells_of_a_confusion_matrix_say_percent_and_count():
@@ -113,3 +141,14 @@ def test_more_pictures_than_a_figure_holds_are_cut_and_said_so():
         figure = prediction_grid(images, top, "en")
     assert sum(len(axes.images) for axes in figure.axes) == 60
     assert figure.get_suptitle() == "the first 60 of 100 pictures"
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 8, 20, 200])
+def test_epochs_are_marked_at_whole_numbers(epoch_records, epochs):
+    records = epoch_records(epochs)
+    with drawing("en"):
+        figures = [compare([("run", records)], "en")] + ([curves(records, "en")] if epochs >= 3 else [])
+        for axes in (axes for figure in figures for axes in figure.axes):
+            ticks = axes.get_xticks()
+            assert np.array_equal(ticks, ticks.round())
+            assert len(ticks) >= 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -49,3 +51,25 @@ def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path, epoch_record
     again = write_report(tmp_path, RUN, epoch_records(2), PREDICTIONS, "en").read_bytes()
     assert first == again
     assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "report.html"]
+
+
+def test_the_commands_reach_the_run_wherever_it_lies(tmp_path, monkeypatch):
+    def command(folder):
+        folder.mkdir(parents=True)
+        page = write_report(folder, {"name": folder.name}, [], None, "en").read_text(encoding="utf-8")
+        return re.search("<code>(etude resume .*?)</code>", page).group(1)
+
+    monkeypatch.setenv("ETUDE_RUNS", str(tmp_path / "runs"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert command(tmp_path / "runs" / "a") == "etude resume a"
+    assert command(tmp_path / "here" / "out" / "b") == f"etude resume {Path('out/b')}"
+    assert command(tmp_path / "far" / "c") == f"etude resume {tmp_path / 'far' / 'c'}"
+
+
+def test_many_classes_and_a_long_training_make_a_page_of_moderate_size(epoch_records):
+    chance = np.random.default_rng(0)
+    labels, said = chance.integers(0, 10, (2, 500))
+    images = chance.integers(0, 256, (500, 3, 32, 32)).astype(np.uint8)  # noise is the worst to compress
+    p = Predictions(labels, np.eye(10)[said], images, (), tuple(f"class {i}" for i in range(10)))
+    assert len(render_report(RUN, epoch_records(60), p, "en")) < 1.5e6

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from etude.core.plotting import COLOURS, word
 from etude.core.text import Lang, Text
@@ -44,6 +45,8 @@ def compare(runs: list[tuple[str, list[dict[str, Any]]]], lang: Lang) -> Figure:
     accuracy_axes.set_ylabel(word(Text(en="right (%)", zh="正确（%）"), lang))
     for each in (loss_axes, accuracy_axes):
         each.set_xlabel(word(Text(en="epochs trained", zh="已训练轮数"), lang))
+        each.set_xlim(left=0)
+        each.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     figure.legend(*loss_axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 

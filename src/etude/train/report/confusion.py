@@ -82,7 +82,7 @@ def _name(axes: Axes, classes: tuple[str, ...], lang: Lang) -> None:
     title = Text(en="Confusion matrix (% of each row)", zh="混淆矩阵（占每行的 %）")
     if len(classes) <= _MOST_COUNTS:
         title = Text(en="Confusion matrix\n% of each row; small: count", zh="混淆矩阵\n占每行的 %；小字：张数")
-    axes.set_title(word(title, lang))
+    axes.set_title(word(title, lang), linespacing=1.4)
 
 
 def _list(axes: Axes, counts: np.ndarray, classes: tuple[str, ...], lang: Lang) -> None:

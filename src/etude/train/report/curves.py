@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from etude.core.plotting import COLOURS, word
 from etude.core.text import Lang, Text
@@ -47,6 +47,7 @@ def curves(records: list[dict[str, Any]], lang: Lang) -> Figure:
     for each in axes:
         each.set_xlabel(word(unit, lang))
         each.set_xlim(0, 1.03 * last)
+        each.xaxis.set_major_locator(MaxNLocator("auto", integer=last >= 3, steps=[1, 2, 5, 10]))
     return figure
 
 
@@ -60,12 +61,24 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = _MOST_POINTS) -> tuple[np.
 
 
 def smoothed(y: np.ndarray, share: float = 0.04) -> np.ndarray:
-    """A running mean over ``share`` of the points, over fewer at the ends so that the mean stays centred."""
-    half = max(int(len(y) * share / 2), 1)
+    """A running mean over ``share`` of the points; a straight line stays what it is.
+
+    At the steep start the mean is over fewer points. At the end, where no neighbours follow, it is a straight
+    line fitted to those before (local regression, Cleveland 1979), so that the last step's noise is no trend.
+    """
     place = np.arange(len(y))
-    reach = np.minimum(half, np.minimum(place, len(y) - 1 - place))
-    total = np.concatenate([[0.0], np.cumsum(y, dtype=np.float64)])
-    return (total[place + reach + 1] - total[place - reach]) / (2 * reach + 1)
+    reach = np.minimum(max(int(len(y) * share / 2), 1), place)
+    first, after = place - reach, np.minimum(place + reach + 1, len(y))
+    count, centre = after - first, (first + after - 1) / 2
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        return (total[after] - total[first]) / count
+
+    level = mean(y)
+    slope = (mean(place * y) - centre * level) / np.maximum((count**2 - 1) / 12, 1e-9)
+    # a fall that is far from straight must not be carried on below what was ever measured
+    return np.clip(level + slope * (place - centre), y.min(), y.max()) if len(y) else level
 
 
 def _metric(records: list[dict[str, Any]], part: str, name: str) -> dict[int, float]:
@@ -150,7 +163,7 @@ def _learning_rate(axes: Axes, steps: list[dict[str, Any]], place: float, lang: 
         pairs = [(r["step"] / place, r["learning_rate"]) for r in steps if r.get("learning_rate") is not None]
         axes.plot(*thinned(*np.asarray(pairs, dtype=np.float64).reshape(-1, 2).T), color=COLOURS[2])
     axes.set_ylim(bottom=0)
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_title(word(Text(en="Learning rate", zh="学习率"), lang))
     axes.set_ylabel(word(Text(en="learning rate", zh="学习率"), lang))
 

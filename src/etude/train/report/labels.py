@@ -26,7 +26,7 @@ def share(probability: float) -> str:
         return "<0.1%"
     if percent > 99.9:
         return ">99.9%"
-    return f"{percent:.0f}%" if 9.95 <= percent < 99 else f"{percent:.1f}%"
+    return f"{percent:.0f}%" if 9.95 <= percent < 98.5 else f"{percent:.1f}%"
 
 
 def _columns(name: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import warnings
 from html import escape
@@ -11,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from etude.core.files import write_bytes, write_text
+from etude.core.paths import runs_dir
 from etude.core.plotting import drawing, png
 from etude.core.text import Lang, Text
 from etude.train.report import summary
@@ -44,7 +47,8 @@ def write_report(
     (run_dir / "figures").mkdir(exist_ok=True)
     for name, content in pictures.items():
         write_bytes(run_dir / "figures" / f"{name}.png", content)
-    write_text(run_dir / "report.html", render_report(run, records, predictions, lang, pictures))
+    page = render_report(run, records, predictions, lang, pictures, _reached_as(run_dir))
+    write_text(run_dir / "report.html", page)
     return run_dir / "report.html"
 
 
@@ -67,11 +71,13 @@ def render_report(
     predictions: Predictions | None,
     lang: Lang,
     pictures: dict[str, bytes] | None = None,
+    reached_as: str | None = None,
 ) -> str:
     """The report as one HTML document without scripts or links to elsewhere.
 
     Args:
         pictures: what `draw` returned, where it is at hand already.
+        reached_as: what the commands call the run by; its name where it is None.
     """
     pictures = draw(records, predictions, lang) if pictures is None else pictures
     document = Document(lang)
@@ -84,7 +90,7 @@ def render_report(
         _confusion(document, pictures, predictions),
         _classes(document, predictions),
         _mistakes(document, pictures),
-        _use(document, run),
+        _use(document, run, reached_as or str(run.get("name", "RUN"))),
         _settings(document, run),
     ]
     return document.page(name, parts)
@@ -156,8 +162,8 @@ def _classes(document: Document, predictions: Predictions | None) -> str:
     return document.section(Text(en="Class by class", zh="逐类结果"), body)
 
 
-def _use(document: Document, run: dict[str, Any]) -> str:
-    name = shlex.quote(str(run.get("name", "RUN")))
+def _use(document: Document, run: dict[str, Any], reached_as: str) -> str:
+    name = shlex.quote(reached_as)
     lines = [
         (Text(en="say what is in a picture", zh="识别图片"), f"etude predict {name} PICTURE.jpg"),
         (Text(en="measure it on other pictures", zh="在其他图片上评估"), f"etude evaluate {name} FOLDER"),
@@ -174,15 +180,35 @@ def _settings(document: Document, run: dict[str, Any]) -> str:
     rows: list[list[str]] = []
     for group in ("recipe", "choices", "versions"):
         rows += [
-            [f"{group}.{key}", str(value)] for key, value in (run.get(group) or {}).items() if value is not None
+            [f"{group}.{key}", _plain(value)]
+            for key, value in (run.get(group) or {}).items()
+            if value is not None
         ]
     data = run.get("data") or {}
-    rows += [[f"data.{key}", str(data[key])] for key in ("fingerprint", "split", "mean", "std") if key in data]
+    rows += [
+        [f"data.{key}", _plain(data[key])] for key in ("fingerprint", "split", "mean", "std") if key in data
+    ]
     if not rows:
         return ""
     title = Text(en="Everything that was set", zh="全部设置")
     table = document.table([Text(en="setting", zh="设置"), Text(en="value", zh="值")], rows)
     return f"<details><summary>{document.say(title)}</summary>{table}</details>"
+
+
+def _reached_as(run_dir: Path) -> str:
+    """What a command finds the run by: its name in the folder of runs, else its path, short from the current folder."""
+    path = Path(os.path.abspath(run_dir))
+    try:
+        runs, here = Path(os.path.abspath(runs_dir())), Path.cwd()
+    except OSError:  # the current folder was deleted meanwhile
+        return str(path)
+    if path.parent == runs:
+        return path.name
+    return str(path.relative_to(here)) if here in path.parents else str(path)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _percent(value: float | None) -> str:

@@ -25,7 +25,8 @@ def mistakes(predictions: Predictions, lang: Lang, count: int = 24) -> Figure:
         return figure
     columns = min(_COLUMNS, len(worst))
     rows = -(-len(worst) // columns)
-    figure = Figure(figsize=(1.65 * columns, 2.0 * rows), layout="constrained")
+    figure = Figure(figsize=(1.65 * columns, 2.05 * rows), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]  # words belong to the nearer picture
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for each in axes:
         each.axis("off")
@@ -52,7 +53,7 @@ def prediction_grid(images: np.ndarray, top: list[list[tuple[str, float]]], lang
     shown = min(len(images), _MOST_PICTURES)
     columns = min(3, shown)
     rows = -(-shown // columns)
-    height = max(1.7, 0.4 + 0.24 * max(len(classes) for classes in top[:shown]))
+    height = max(1.7, 0.4 + 0.36 * max(len(classes) for classes in top[:shown]))
     figure = Figure(figsize=(4.2 * columns, height * rows + 0.3), layout="constrained")
     axes = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=[1, 1.5] * columns)
     for each in axes.ravel():
@@ -76,15 +77,13 @@ def _bars(axes: Axes, classes: list[tuple[str, float]]) -> None:
         range(len(classes)),
         [100 * chance for _, chance in classes],
         color=[COLOURS[0]] + ["#B8CBD9"] * (len(classes) - 1),
-        height=0.62,
+        height=0.3,
     )
     for height, (name, chance) in enumerate(classes):
-        inside = chance > 0.55
-        colour = "white" if inside and height == 0 else "black"
-        text = f"{shortened(name, 18)}  {share(chance)}"
-        axes.text(2 if inside else 100 * chance + 2, height, text, va="center", fontsize=9, color=colour)
+        # above its bar: beside or inside it there is not always room
+        axes.text(0.5, height - 0.22, f"{shortened(name, 22)}  {share(chance)}", fontsize=9)
     axes.set_xlim(0, 100)
-    axes.set_ylim(max(len(classes), 3) - 0.5, -0.5)  # a bar is as thick with one class as with three
+    axes.set_ylim(max(len(classes), 3) - 0.6, -0.8)  # a bar is as thick with one class as with three
     axes.set_yticks([])
     axes.set_xticks([0, 50, 100])
     axes.tick_params(labelsize=7)

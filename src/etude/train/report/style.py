@@ -26,6 +26,6 @@ thead th { color: var(--soft); font-weight: 500; }
 dt { color: var(--soft); } dd { margin: .1rem 0 .8rem; }
 code { background: color-mix(in srgb, var(--soft) 14%, transparent); padding: .25em .5em; border-radius: 5px; overflow-wrap: anywhere; }
 details { margin-top: 2.6rem; } summary { cursor: pointer; font-weight: 600; }
-@media (max-width: 40rem) { figure img.broad { max-width: none; width: 44rem; } th, td { padding: .32rem .3rem; } }
+@media (max-width: 40rem) { figure img.broad { max-width: none; width: 44rem; } table { font-size: .9rem; } th, td { padding: .32rem .3rem; } }
 @media print { figure, tr { break-inside: avoid; } h2 { break-after: avoid; } main { padding: 0; } figure img.broad { max-width: 100%; } }
 """

@@ -41,9 +41,9 @@ def _meaning(accuracy: float, count: int, part: str) -> Text:
     low, high = wilson_interval(round(accuracy * count), count)
     return Text(
         en=f"of {count:,} test pictures are told right; they were kept apart from training. On endlessly many such "
-        f"pictures it would be between {low:.2%} and {high:.2%} (95% interval).",
+        f"pictures it would plausibly be between {low:.2%} and {high:.2%} (95% interval).",
         zh=f"的测试图片判断正确（共 {count:,} 张，未参与训练）。若有无穷多张同类图片，"
-        f"正确率会在 {low:.2%} 与 {high:.2%} 之间（95% 区间）。",
+        f"正确率大致在 {low:.2%} 与 {high:.2%} 之间（95% 区间）。",
     )
 
 
