@@ -1,0 +1,1 @@
+"""Looking into networks: their graphs, gradients and activations."""

@@ -1,0 +1,1 @@
+"""Studies of chapter 4: regression and gradient descent."""
