@@ -22,7 +22,9 @@ _WHERE = {
     "Text": "etude.core.text",
     "build_model": "etude.models.catalog",
     "fit": "etude.train.fit",
+    "list_studies": "etude.study.catalog",
     "load_data": "etude.data.catalog",
+    "load_study": "etude.study.catalog",
     "open_run": "etude.train.run",
     "resume_run": "etude.train.start",
     "start_run": "etude.train.start",
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from etude.core.text import Text
     from etude.data.catalog import load_data
     from etude.models.catalog import build_model
+    from etude.study.catalog import list_studies, load_study
     from etude.tasks.classification import Classification
     from etude.train.fit import Epoch, Step, fit
     from etude.train.recipe import Recipe

@@ -8,14 +8,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from etude.cli.parser import Parser
-from etude.core.settings import about, choices, kinds
+from etude.core.settings import about, bounds_of, choices, kinds, unit_of
+from etude.core.text import Text
 
 
-def add_settings(parser: Parser, settings: type[BaseModel], title: str) -> None:
-    """One flag for each setting; a flag that is not given leaves None."""
+def add_settings(parser: Parser, settings: type[BaseModel], title: str, ranges: bool = False) -> None:
+    """One flag for each setting; a flag that is not given leaves None. ``ranges``: the help tells default and bounds."""
     group = parser.add_argument_group(title)
     for name, field in settings.model_fields.items():
-        words = about(settings, name).to(parser.lang).replace("%", "%%")
+        words = about(settings, name).to(parser.lang)
+        words = (words + _range(settings, name, parser) if ranges else words).replace("%", "%%")
         flag = "--" + name.replace("_", "-")
         kind = kinds(field.annotation)[0]
         options: dict[str, Any] = {"dest": name, "default": None, "help": words}
@@ -24,8 +26,7 @@ def add_settings(parser: Parser, settings: type[BaseModel], title: str) -> None:
         elif listed := choices(field.annotation):
             group.add_argument(flag, metavar="|".join(listed), **options)
         else:
-            unit = (field.json_schema_extra or {}).get("unit", "")  # type: ignore[union-attr]
-            group.add_argument(flag, metavar=_metavar(kind, str(unit)), **options)
+            group.add_argument(flag, metavar=_metavar(kind), **options)
 
 
 def chosen(arguments: argparse.Namespace, settings: type[BaseModel]) -> dict[str, Any]:
@@ -34,7 +35,25 @@ def chosen(arguments: argparse.Namespace, settings: type[BaseModel]) -> dict[str
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _metavar(kind: Any, unit: str) -> str:
+def _range(settings: type[BaseModel], name: str, parser: Parser) -> str:
+    """Default, bounds and unit, such as " (7; 2 to 50 layers)"."""
+    (low, high), unit = bounds_of(settings, name), unit_of(settings, name).to(parser.lang)
+    between = Text(en="{low} to {high}", zh="{low} 至 {high}")
+    if low is None or high is None:
+        between = (
+            Text(en="at least {low}", zh="不小于 {low}")
+            if high is None
+            else Text(en="at most {high}", zh="不大于 {high}")
+        )
+    bounds = "" if low is None and high is None else "; " + between.format(low=low, high=high).to(parser.lang)
+    default = settings.model_fields[name].default
+    said = (
+        f"{str(default).lower() if isinstance(default, bool) else default}{bounds}{' ' + unit if unit else ''}"
+    )
+    return f" ({said})" if parser.lang == "en" else f"（{said.replace('; ', '；')}）"
+
+
+def _metavar(kind: Any) -> str:
     if kind is str:
         return "NAME"
     return "N" if kind is int else "X"

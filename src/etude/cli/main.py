@@ -10,6 +10,21 @@ from etude.core.files import explain_os_error
 from etude.core.text import Lang, Text, choose_language
 
 COMMANDS = {
+    "studies": Text(
+        en="list the studies of the course: what each claims and what was found",
+        zh="列出课程中的研究：论断与结论",
+    ),
+    "study": Text(
+        en="run one study with knobs of your own: verdict and figure", zh="运行一个研究，可调旋钮：结论与图"
+    ),
+    "copy": Text(
+        en="write a study as a file of your own, to edit and run", zh="把研究写成自己的文件，修改后运行"
+    ),
+    "verify": Text(
+        en="run all studies and judge every claim of the course", zh="运行全部研究，判定课程的每个论断"
+    ),
+    "store": Text(en="show or clear what the studies have measured", zh="查看或清除研究的测量结果"),
+    "lesson": Text(en="read the lessons; run what they show", zh="阅读课文；运行其中的例子"),
     "train": Text(
         en="train a network on a data set or on your own folder of pictures",
         zh="在数据集或自己的图片文件夹上训练网络",

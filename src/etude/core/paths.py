@@ -28,3 +28,10 @@ def data_dir(asked: str | os.PathLike[str] | None = None) -> Path:
 def runs_dir() -> Path:
     """Runs: ``ETUDE_RUNS``, else ``runs`` in the current folder."""
     return Path(os.environ.get("ETUDE_RUNS") or "runs").expanduser()
+
+
+def store_path() -> Path:
+    """The results of studies, one SQLite file: ``ETUDE_STORE``, else ``studies.sqlite`` in the folder of caches."""
+    if os.environ.get("ETUDE_STORE"):
+        return Path(os.environ["ETUDE_STORE"]).expanduser()
+    return cache_dir() / "studies.sqlite"

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from etude.core.errors import EtudeError, unknown
-from etude.core.text import Text
+from etude.core.text import Text, same
 
 
 class Settings(BaseModel):
@@ -18,16 +18,32 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
-def setting(default: Any, *, about: Text, unit: str = "", **bounds: Any) -> Any:
+def setting(default: Any, *, about: Text, unit: str | Text = "", **bounds: Any) -> Any:
     """One setting: its default, what it means, its unit and its bounds (``ge``, ``gt``, ``le``, ``lt``)."""
-    return Field(default, description=about.en, json_schema_extra={"zh": about.zh, "unit": unit}, **bounds)
+    units = unit if isinstance(unit, Text) else same(unit)
+    words: dict[str, Any] = {"zh": about.zh, "unit": units.en, "unit_zh": units.zh}
+    return Field(default, description=about.en, json_schema_extra=words, **bounds)
 
 
 def about(settings: type[BaseModel], name: str) -> Text:
     """What a setting means, in both languages."""
-    field = settings.model_fields[name]
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    return Text(en=field.description or "", zh=str(extra.get("zh", "")))
+    return Text(en=settings.model_fields[name].description or "", zh=str(_extra(settings, name).get("zh", "")))
+
+
+def unit_of(settings: type[BaseModel], name: str) -> Text:
+    """The unit of a setting, in both languages; empty where it has none."""
+    extra = _extra(settings, name)
+    return Text(en=str(extra.get("unit", "")), zh=str(extra.get("unit_zh", "")))
+
+
+def bounds_of(settings: type[BaseModel], name: str) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a setting; None where it is open."""
+    marks = settings.model_fields[name].metadata
+    low, high = (
+        next((getattr(mark, key) for mark in marks for key in keys if hasattr(mark, key)), None)
+        for keys in (("ge", "gt"), ("le", "lt"))
+    )
+    return low, high
 
 
 def kinds(annotation: Any) -> tuple[Any, ...]:
@@ -94,6 +110,11 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> EtudeError:
         return EtudeError(en=f"{name} is '{given}'; it must be {en}.", zh=f"{name} 为“{given}”；它必须是{zh}。")
     message = re.sub(r"^Value error, ", "", first["msg"])
     return EtudeError(en=f"{name} is '{given}': {message}.", zh=f"{name} 为“{given}”：{message}。")
+
+
+def _extra(settings: type[BaseModel], name: str) -> dict[str, Any]:
+    extra = settings.model_fields[name].json_schema_extra
+    return extra if isinstance(extra, dict) else {}
 
 
 class EtudeErrorValue(ValueError):

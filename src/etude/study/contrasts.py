@@ -160,12 +160,13 @@ def _unpaired(rows: list[Row], asked: _Asked, change: Callable[[float], float]) 
 
 
 def _sloped(rows: list[Row], asked: _Asked, slope: Callable[[list[tuple[float, float]]], float]) -> Verdict:
+    by = str(asked.by)
     points: dict[Any, list[tuple[float, float]]] = {}
     for row in Rows(rows).where(**asked.where):
-        if asked.by in row and asked.value in row:
-            points.setdefault(row.get("seed"), []).append((float(row[asked.by]), float(row[asked.value])))
+        if by in row and asked.value in row:
+            points.setdefault(row.get("seed"), []).append((float(row[by]), float(row[asked.value])))
     there = {seed: found for seed, found in points.items() if len({x for x, _ in found}) >= 2}
-    missing = [asked.by] if points and not there else []
+    missing = [by] if points and not there else []
     return _verdict(asked, estimate([slope(found) for found in there.values()]), len(there), missing)
 
 
@@ -174,13 +175,14 @@ def _verdict(
 ) -> Verdict:
     change, back = (_log, _exp) if logarithmic else (float, float)
     low, high = (change(edge) if math.isfinite(edge) else edge for edge in asked.region)
-    numbers = [back(number) for number in (found.mean, found.low, found.high)]
+    mean, bottom, top = (back(number) for number in (found.mean, found.low, found.high))
     problem = problem_of(found, seeds, missing or [], asked.by)
+    p_holds, p_fails = found.p_inside(low, high) if problem is None else (1.0, 1.0)
     contrast = Contrast(
-        asked.kind, asked.value, asked.by, asked.groups, asked.where, *numbers, *asked.region, seeds,
-        *(found.p_inside(low, high) if problem is None else (1.0, 1.0)),
-        sentence=sentence(asked.kind, asked.look, *numbers, *asked.region, seeds, problem), problem=problem,
-        paired=asked.paired,
+        kind=asked.kind, value=asked.value, by=asked.by, groups=asked.groups, where=asked.where,
+        estimate=mean, low=bottom, high=top, at_least=asked.region[0], at_most=asked.region[1],
+        seeds=seeds, p_holds=p_holds, p_fails=p_fails, problem=problem, paired=asked.paired,
+        sentence=sentence(asked.kind, asked.look, mean, bottom, top, *asked.region, seeds=seeds, problem=problem),
     )  # fmt: skip
     return judge([contrast])
 

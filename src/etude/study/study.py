@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SEEDS = 10
 _QUICK_SEEDS = 2
-_NAMES = {
+_NAMES: dict[str, Any] = {
     "TITLE": Text, "CLAIM": Text, "SOURCE": str, "PREDICTED": str, "QUICK": dict, "BUDGET_S": int | float,
 }  # fmt: skip
 
@@ -155,7 +155,7 @@ def _check(module: ModuleType, path: Path) -> None:
     """
     for name, kind in _NAMES.items():
         if not isinstance(getattr(module, name, None), kind):
-            said = "number" if name == "BUDGET_S" else kind.__name__  # type: ignore[attr-defined]
+            said = getattr(kind, "__name__", "number")
             raise _broken(path, f"{name}, a {said}", f"{said} 类型的 {name}")
     if module.PREDICTED not in ("holds", "fails", "unclear"):
         raise _broken(
