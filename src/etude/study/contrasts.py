@@ -33,6 +33,8 @@ class _Asked:
     region: tuple[float, float]
     look: Look
     paired: bool = True
+    log_x: bool = False
+    log_y: bool = False
 
 
 def paired_difference(
@@ -117,7 +119,7 @@ def trend(
     The slope is that of least squares within each seed; with logarithms (base 10) it is a power or a rate.
     """
     region = (-math.inf, -margin) if falling else (margin, math.inf)
-    asked = _Asked("slope", value, by, (), where or {}, region, Look(what, unit, scale))
+    asked = _Asked("slope", value, by, (), where or {}, region, Look(what, unit, scale), True, log_x, log_y)
 
     def slope(points: list[tuple[float, float]]) -> float:
         x = [_log10(a) if log_x else a for a, _ in points]
@@ -182,6 +184,7 @@ def _verdict(
         kind=asked.kind, value=asked.value, by=asked.by, groups=asked.groups, where=asked.where,
         estimate=mean, low=bottom, high=top, at_least=asked.region[0], at_most=asked.region[1],
         seeds=seeds, p_holds=p_holds, p_fails=p_fails, problem=problem, paired=asked.paired,
+        log_x=asked.log_x, log_y=asked.log_y or logarithmic,
         sentence=sentence(asked.kind, asked.look, mean, bottom, top, *asked.region, seeds=seeds, problem=problem),
     )  # fmt: skip
     return judge([contrast])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.schema import CreateTable
 
 from etude.core.errors import EtudeError
 from etude.core.paths import store_path
@@ -46,7 +49,7 @@ _tables = MetaData()
 _results = Table(
     "results", _tables,
     Column("key", String, primary_key=True), Column("seed", Integer, primary_key=True),
-    Column("study", String, nullable=False, index=True), Column("rows", LargeBinary, nullable=False),
+    Column("study", String, nullable=False), Column("rows", LargeBinary, nullable=False),
     Column("seconds", Float, nullable=False), Column("made", String, nullable=False),
 )  # fmt: skip
 _verdicts = Table(
@@ -194,7 +197,9 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(f"sqlite:///{self.path}", connect_args={"timeout": _BUSY})
             event.listen(engine, "connect", _prepare)
-            _tables.create_all(engine)
+            with engine.begin() as connection:
+                for table in _tables.sorted_tables:  # another process may be making them at this moment
+                    connection.execute(CreateTable(table, if_not_exists=True))
             self._engine = engine
         return self._engine
 
@@ -202,7 +207,16 @@ class Store:
 def _prepare(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     # readers and one writer at once; a committed transaction survives a power failure too
-    cursor.execute("PRAGMA journal_mode=WAL")
+    for attempt in range(100):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            break
+        except (
+            sqlite3.OperationalError
+        ):  # several processes switch at once; for this SQLite does not wait by itself
+            if attempt == 99:
+                raise
+            time.sleep(0.05)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
 

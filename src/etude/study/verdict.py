@@ -35,6 +35,8 @@ class Contrast:
         seeds: how many seeds went in.
         p_holds, p_fails: one-sided p-values against "not in the region" and "not outside it".
         problem: why there is no interval, if there is none.
+        paired: whether the two conditions of a seed belong together.
+        log_x, log_y: the slope is over, the effect is of, logarithms.
     """
 
     kind: Literal["difference", "ratio", "slope", "level"]
@@ -53,6 +55,8 @@ class Contrast:
     sentence: Text
     problem: Text | None = None
     paired: bool = True
+    log_x: bool = False
+    log_y: bool = False
 
 
 @dataclass(frozen=True)
