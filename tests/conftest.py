@@ -16,6 +16,7 @@ def _own_places(tmp_path_factory):
         "ETUDE_CACHE": str(home / "cache"),
         "ETUDE_DATA": str(home / "data"),
         "ETUDE_RUNS": str(home / "runs"),
+        "ETUDE_STORE": str(home / "studies.sqlite"),
         "ETUDE_LANG": "en",
     }
     before = {name: os.environ.get(name) for name in places}

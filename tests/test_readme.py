@@ -19,8 +19,7 @@ def code(readme: Path, language: str) -> list[str]:
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_its_python_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ETUDE_RUNS", str(tmp_path))
-    (block,) = code(readme, "python")
-    exec(compile(block, readme.name, "exec"), {})
+    exec(compile("\n".join(code(readme, "python")), readme.name, "exec"), {})
     printed = capsys.readouterr().out
     assert "test_accuracy" in printed
     assert (next(tmp_path.iterdir()) / "report.html").exists()
