@@ -43,6 +43,10 @@ def test_rows_come_back_from_json_to_the_last_bit(content):
 
 
 def test_scalars_and_tensors_become_plain():
+    assert all(
+        type(value) in (float, bool, int)
+        for value in Row(a=np.float64(1), b=np.bool_(1), c=np.int8(1)).values()
+    )
     row = Row(a=np.float32(0.5), b=torch.tensor(3), c=torch.ones(2, requires_grad=True), d=[1, 2])
     assert (row["a"], row["b"]) == (0.5, 3)
     assert type(row["b"]) is int

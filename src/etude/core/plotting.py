@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from etude.core.text import Lang, Text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe & Ito (2008): distinguishable with every common kind of colour blindness.
@@ -92,6 +93,42 @@ def style(lang: Lang) -> dict[str, Any]:
 def word(text: Text, lang: Lang) -> str:
     """``text`` in ``lang``, or in English where no font can draw Chinese."""
     return text.to(figure_language(lang))
+
+
+def headline(figure: Figure, text: Text, lang: Lang) -> None:
+    """What the whole figure shows, in a sentence above it."""
+    figure.suptitle(word(text, lang), fontsize=13, fontweight="bold", x=0.01, ha="left")
+
+
+def label(
+    axes: Axes,
+    lang: Lang,
+    *,
+    title: Text | str | None = None,
+    x: Text | str | None = None,
+    y: Text | str | None = None,
+) -> None:
+    """Title and axis labels in ``lang``; the axes' with their units."""
+    for text, put in ((title, axes.set_title), (x, axes.set_xlabel), (y, axes.set_ylabel)):
+        if text is not None:
+            put(word(text, lang) if isinstance(text, Text) else text)
+
+
+def note(
+    axes: Axes, words: Text | str, place: tuple[float, float], lang: Lang, *, at: str = "axes", **look: Any
+) -> None:
+    """Words beside what they are about, in place of a legend.
+
+    Args:
+        place: where; in shares of the axes (``at="axes"``), in the data's numbers (``"data"``), or one of each
+            (``"x data"``: x is a number of the data, y a share; ``"y data"``).
+        look: as `matplotlib.axes.Axes.annotate` takes it, such as ``color``, ``ha``, ``va``, ``fontweight``.
+    """
+    coordinates: Any = {
+        "axes": "axes fraction", "data": "data", "x data": ("data", "axes fraction"), "y data": ("axes fraction", "data"),
+    }[at]  # fmt: skip
+    said = word(words, lang) if isinstance(words, Text) else words
+    axes.annotate(said, place, xycoords=coordinates, **{"fontsize": 9.5, "annotation_clip": False, **look})
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:

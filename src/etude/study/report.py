@@ -58,10 +58,14 @@ def _table(document: Document, findings: list[Finding]) -> str:
 
 def _study(document: Document, finding: Finding) -> str:
     study = finding.study
-    said = finding.verdict.sentence if finding.verdict else finding.failure
+    said = " ".join(
+        text.to(document.lang)
+        for text in (finding.verdict.sentence if finding.verdict else None, finding.failure)
+        if text
+    )
     words = (
         f"<p><i>{document.say(study.claim)}</i></p>"
-        f"<p><b>{document.say(_outcome(document, finding))}.</b> {document.say(said or '')}</p>"
+        f"<p><b>{document.say(_outcome(document, finding))}.</b> {document.say(said)}</p>"
         f'<p class="note"><code>etude study {study.name}</code> · {document.say(study.source)}</p>'
     )
     if finding.picture is None:
@@ -70,6 +74,6 @@ def _study(document: Document, finding: Finding) -> str:
 
 
 def _outcome(document: Document, finding: Finding) -> str:
-    if finding.verdict is None:
+    if finding.verdict is None or finding.failure:
         return Text(en="did not run", zh="未能运行").to(document.lang)
     return f"{_MARKS[finding.verdict.outcome]} {outcome_text(finding.verdict.outcome).to(document.lang)}"

@@ -118,11 +118,13 @@ def shown(value: Any) -> str:
 def _plain(name: str, value: Any) -> Any:
     import numpy as np
 
+    if isinstance(value, np.generic):  # before the next line: NumPy's float64 is a float too
+        value = value.item()
     if isinstance(value, bool | int | float | str):
         return value
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, list | tuple | np.ndarray | np.generic):
+    if isinstance(value, list | tuple | np.ndarray):
         array = np.asarray(value)
         if array.dtype.kind in _KINDS:
             return array.item() if array.ndim == 0 else _small(name, array)

@@ -33,7 +33,7 @@ def sentence(
         if not math.isfinite(value):
             return "–"
         shown = f"{value * look.scale:{sign}.3g}"
-        return before + (f"{value * look.scale:{sign}.0f}" if 1000 <= abs(value * look.scale) < 1e6 else shown)
+        return before + (f"{value * look.scale:{sign},.0f}" if 1000 <= abs(value * look.scale) < 1e6 else shown)
 
     space = " " if unit.en and unit.en != "%" else ""
     gap = " " if unit.zh and unit.zh != "%" else ""

@@ -1,5 +1,6 @@
 """Autograd records every operation in a graph and walks it backwards; its gradients are those of finite differences."""
 
+from etude.core.plotting import COLOURS, headline, label, note
 from etude.core.text import Text
 from etude.study import BaseKnobs, Row, facts, knob
 
@@ -130,7 +131,7 @@ def _facts(net, loss, x):
     import torch
 
     weight = net[0].weight
-    rows = [row for row in _gradients(net, loss)]
+    rows = list(_gradients(net, loss))
     net.zero_grad()
     first = loss()
     first.backward()
@@ -162,121 +163,27 @@ def _raises(action):
     return False
 
 
-_OPERATIONS = {
-    "AddmmBackward0": Text(en="matrix product\nplus bias", zh="矩阵乘法\n加偏置"),
-    "TBackward0": Text(en="transpose", zh="转置"),
-    "TanhBackward0": Text(en="tanh", zh="tanh"),
-    "SigmoidBackward0": Text(en="sigmoid", zh="sigmoid"),
-    "ReluBackward0": Text(en="ReLU", zh="ReLU"),
-    "MseLossBackward0": Text(en="mean squared\nerror: the loss", zh="均方误差：\n损失"),
-}
-
-
 def figure(rows, lang):
     from matplotlib.figure import Figure
 
-    from etude.core.plotting import word
+    from etude.insight.graph_drawing import draw_graph
 
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     axes = figure.subplot_mosaic([["graph", "graph"], ["agree", "twice"]], height_ratios=[1.55, 1])
-    _draw_graph(axes["graph"], rows, lang)
+    nodes = {row["node"]: row for row in rows.where(kind="node")}
+    edges = [(row["start"], row["end"]) for row in rows.where(kind="edge")]
+    draw_graph(axes["graph"], nodes, edges, lang)
     _draw_agreement(axes["agree"], rows.where(kind="gradient"), lang)
     _draw_accumulation(axes["twice"], rows.where(kind="gradient"), lang)
     title = Text(
         en="Forward, autograd records a graph; backward, it walks it from the loss to the leaves",
         zh="前向时记录计算图，反向时从损失走回叶子",
     )
-    figure.suptitle(word(title, lang), fontsize=13, fontweight="bold", x=0.01, ha="left")
+    headline(figure, title, lang)
     return figure
 
 
-def _draw_graph(axes, rows, lang):
-    from etude.core.plotting import COLOURS, word
-
-    nodes = {row["node"]: row for row in rows.where(kind="node")}
-    for edge in rows.where(kind="edge"):
-        if edge["start"] in nodes and edge["end"] in nodes:
-            _draw_edge(axes, nodes[edge["start"]], nodes[edge["end"]])
-    for node in nodes.values():
-        leaf = node["sort"] == "leaf"
-        label = (
-            node["label"]
-            if leaf
-            else word(_OPERATIONS.get(node["label"], Text(en=node["label"], zh=node["label"])), lang)
-        )
-        place = (node["column"], node["row"])
-        axes.annotate(
-            f"{label}\n{node['shape']}" if leaf else label, place, ha="center", va="center", fontsize=9.5, zorder=3,
-            color="white" if leaf else "black", fontweight="bold" if leaf else "normal", linespacing=1.35,
-            bbox={"boxstyle": "round,pad=0.45" if leaf else "square,pad=0.5", "fc": COLOURS[0] if leaf else "#F3EBDD", "ec": "none" if leaf else "#B9A888"},
-        )  # fmt: skip
-    columns = [node["column"] for node in nodes.values()] or [0]
-    words = (
-        (
-            Text(en="● leaves: parameters, where gradients are kept", zh="● 叶子：参数，梯度保存在这里"),
-            COLOURS[0],
-        ),
-        (Text(en="→ forward: values, with their shape", zh="→ 前向：数值及其形状"), "#777777"),
-        (Text(en="← backward: gradients, of the same shape", zh="← 反向：梯度，形状相同"), COLOURS[1]),
-    )
-    for place, (text, colour) in enumerate(words):
-        axes.annotate(
-            word(text, lang),
-            (0.0, 1.0 - 0.085 * place),
-            xycoords="axes fraction",
-            va="top",
-            color=colour,
-            fontsize=9.5,
-        )
-    axes.set_xlim(-0.5, max(columns) + 0.6)
-    axes.set_ylim(-1.45, 1.9)
-    axes.set_axis_off()
-
-
-def _draw_edge(axes, start, end):
-    """Two arrows side by side: the value going on, the gradient coming back; the value's shape between them."""
-    from etude.core.plotting import COLOURS
-
-    x, y, to_x, to_y = start["column"], start["row"], end["column"], end["row"]
-    slope = abs(to_y - y) > 0.5  # a slanting arrow passes boxes at their corner
-    aside = (0.05, 0.0) if slope else (0.0, 0.07)
-    for sign, colour, back in ((1, "#777777", False), (-1, COLOURS[1], True)):
-        a = (x + sign * aside[0], y + sign * aside[1])
-        b = (to_x + sign * aside[0], to_y + sign * aside[1])
-        axes.annotate(
-            "",
-            a if back else b,
-            b if back else a,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": colour,
-                "lw": 1.3,
-                "shrinkA": _room(end if back else start),
-                "shrinkB": _room(start if back else end),
-            },
-        )
-    axes.annotate(
-        start["shape"],
-        ((x + to_x) / 2, (y + to_y) / 2 + (0.16 if not slope else 0.12)),
-        ha="center",
-        va="bottom",
-        fontsize=8.5,
-        color="#555555",
-        zorder=4,
-    )
-
-
-def _room(node):
-    """How far from a node's middle an arrow begins, in points: its box."""
-    return (
-        17
-        if node["sort"] == "leaf"
-        else {"AddmmBackward0": 47, "MseLossBackward0": 45, "TBackward0": 33}.get(node["label"], 22)
-    )
-
-
 def _draw_agreement(axes, gradients, lang):
-    from etude.core.plotting import COLOURS, word
 
     for name, colour, marker in zip(
         ("W1", "b1", "W2", "b2"), (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[4]), "osD^"
@@ -294,19 +201,20 @@ def _draw_agreement(axes, gradients, lang):
         )
     axes.axline((0, 0), slope=1, color="#999999", lw=1, zorder=0)
     if gradients:
-        axes.legend(ncols=4, fontsize=9, loc="upper left", handletextpad=0.1, columnspacing=0.8)
+        axes.legend(ncols=4, loc="upper left", handletextpad=0.1, columnspacing=0.8)
         worst = max(abs(row["autograd"] - row["difference"]) for row in gradients)
         said = Text(en=f"largest difference {worst:.0e}", zh=f"最大差异 {worst:.0e}")
-        axes.annotate(word(said, lang), (0.98, 0.05), xycoords="axes fraction", ha="right", fontsize=9)
-    axes.set_title(word(Text(en="The same slopes, two ways", zh="两种方法，同样的斜率"), lang))
-    axes.set_xlabel(
-        word(Text(en="finite difference (loss per unit of weight)", zh="有限差分（损失 / 权重单位）"), lang)
+        note(axes, said, (0.98, 0.05), lang, ha="right")
+    label(
+        axes,
+        lang,
+        title=Text(en="The same slopes, two ways", zh="两种方法，同样的斜率"),
+        x=Text(en="finite difference (loss per unit of weight)", zh="有限差分（损失 / 权重单位）"),
+        y=Text(en="autograd", zh="自动求导"),
     )
-    axes.set_ylabel(word(Text(en="autograd", zh="自动求导"), lang))
 
 
 def _draw_accumulation(axes, gradients, lang):
-    from etude.core.plotting import COLOURS, word
 
     some = gradients.where(parameter="W2")[:6] or gradients[:6]
     for place, row in enumerate(some):
@@ -315,22 +223,15 @@ def _draw_accumulation(axes, gradients, lang):
     axes.axhline(0, color="#777777", lw=0.8)
     axes.margins(y=0.28)
     axes.set_xticks(range(len(some)), [f"{row['parameter']}[{row['place']}]" for row in some], fontsize=9)
-    axes.set_title(
-        word(Text(en="grad accumulates until zero_grad()", zh="grad 会一直累加，直到 zero_grad()"), lang)
+    label(
+        axes,
+        lang,
+        title=Text(en="grad accumulates until zero_grad()", zh="grad 会一直累加，直到 zero_grad()"),
+        x=Text(en="weight", zh="权重"),
+        y=Text(en="grad (loss per unit)", zh="grad（损失 / 单位）"),
     )
-    axes.set_xlabel(word(Text(en="weight", zh="权重"), lang))
-    axes.set_ylabel(word(Text(en="grad (loss per unit)", zh="grad（损失 / 单位）"), lang))
     for text, colour, place in (
         (Text(en="after one backward()", zh="一次 backward() 之后"), COLOURS[5], 0.95),
         (Text(en="after two", zh="两次之后"), COLOURS[1], 0.85),
     ):
-        axes.annotate(
-            word(text, lang),
-            (0.98, place),
-            xycoords="axes fraction",
-            ha="right",
-            va="top",
-            color=colour,
-            fontsize=9.5,
-            fontweight="bold",
-        )
+        note(axes, text, (0.98, place), lang, ha="right", va="top", color=colour, fontweight="bold")

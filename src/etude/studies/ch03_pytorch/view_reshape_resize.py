@@ -1,5 +1,8 @@
 """view shares memory or refuses, reshape copies where it must, resize_ changes the tensor itself."""
 
+import itertools
+
+from etude.core.plotting import COLOURS, headline, note
 from etude.core.text import Text
 from etude.study import BaseKnobs, Row, facts, knob
 
@@ -135,8 +138,6 @@ def _drawn(name, tensor, known, shares):
 def figure(rows, lang):
     from matplotlib.figure import Figure
 
-    from etude.core.plotting import word
-
     tensors = rows.where(kind="tensor")
     deepest = max((_cell_size(tensor["places"]) * len(tensor["places"]) for tensor in tensors), default=3)
     figure = Figure(figsize=(11, 0.5 + 0.33 * (deepest + 8.5)), layout="constrained")
@@ -147,7 +148,7 @@ def figure(rows, lang):
     title = Text(
         en="Shape and strides are a way of walking through memory", zh="形状与步幅，就是在内存中行走的方式"
     )
-    figure.suptitle(word(title, lang), fontsize=13, fontweight="bold", x=0.01, ha="left")
+    headline(figure, title, lang)
     return figure
 
 
@@ -178,7 +179,6 @@ def _cell_size(places):
 
 
 def _draw_tensor(axes, tensor, floor, lang):
-    from etude.core.plotting import COLOURS, word
 
     places, memory = tensor["places"], tensor["memory"]
     high, wide = places.shape
@@ -200,19 +200,19 @@ def _draw_tensor(axes, tensor, floor, lang):
         _cell(axes, place * strip, floor, strip, value / largest, value, frame)
     _walk(axes, places.ravel(), strip, floor + strip)
     code = _CODE[tensor["name"]].format(r=high, c=wide)
-    axes.text(0, 1.5, code, family="monospace", fontsize=11, fontweight="bold")
+    note(axes, code, (0, 1.5), lang, at="data", family="monospace", fontsize=11, fontweight="bold")
     words = Text(
         en=f"shape {tensor['shape']}   stride {tensor['stride']}",
         zh=f"形状 {tensor['shape']}   步幅 {tensor['stride']}",
     )
-    axes.text(0, 0.6, word(words, lang), fontsize=9, color="#444444")
+    note(axes, words, (0, 0.6), lang, at="data", color="#444444")
     memory_of = (
         Text(en="memory of a", zh="a 的内存")
         if tensor["shares"]
         else Text(en="memory of its own", zh="自己的内存")
     )
-    axes.text(0, floor - 0.75, word(memory_of, lang), fontsize=9, color=frame, fontweight="bold")
-    axes.text(0, floor - 1.05, word(_SAYS[tensor["name"]], lang), fontsize=9, va="top", linespacing=1.4)
+    note(axes, memory_of, (0, floor - 0.75), lang, at="data", color=frame, fontweight="bold")
+    note(axes, _SAYS[tensor["name"]], (0, floor - 1.05), lang, at="data", va="top", linespacing=1.4)
     axes.set_xlim(-0.2, _SPAN + 0.4)
     axes.set_ylim(floor - 3, 2.4)
     axes.set_aspect("equal")
@@ -235,7 +235,7 @@ def _walk(axes, order, strip, top):
     """Arcs from cell to cell of the memory, in the order in which the tensor is read."""
     from matplotlib.patches import FancyArrowPatch
 
-    for start, end in zip(order[:-1], order[1:]):
+    for start, end in itertools.pairwise(order):
         if start == end:
             continue
         hop = (end - start) * strip
