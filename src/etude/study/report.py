@@ -63,14 +63,15 @@ def _study(document: Document, finding: Finding) -> str:
         for text in (finding.verdict.sentence if finding.verdict else None, finding.failure)
         if text
     )
-    words = (
-        f"<p><i>{document.say(study.claim)}</i></p>"
-        f"<p><b>{document.say(_outcome(document, finding))}.</b> {document.say(said)}</p>"
+    stop = {"en": ". ", "zh": "。"}[document.lang]
+    body = f"<p>{document.say(study.claim)}</p>"
+    if finding.picture is not None:
+        body += f"<figure>{document.image(finding.picture, study.claim)}</figure>"
+    body += (
+        f"<p><b>{document.say(_outcome(document, finding))}{stop}</b>{document.say(said)}</p>"
         f'<p class="note"><code>etude study {study.name}</code> · {document.say(study.source)}</p>'
     )
-    if finding.picture is None:
-        return document.section(study.title, words)
-    return document.figure(finding.picture, study.title, study.claim, words)
+    return document.section(study.title, body)
 
 
 def _outcome(document: Document, finding: Finding) -> str:

@@ -27,15 +27,19 @@ class Document:
         """A heading above ``body``; nothing where ``body`` is empty."""
         return f"<section><h2>{self.say(title)}</h2>{body}</section>" if body else ""
 
-    def figure(self, picture: bytes, title: Text, caption: Text, words: str | None = None) -> str:
-        """A section with one PNG file in it, drawn at `DPI`; under it the caption, or ``words``, which are HTML."""
+    def figure(self, picture: bytes, title: Text, caption: Text) -> str:
+        """A section with one PNG file in it, drawn at `DPI`."""
+        image = self.image(picture, Text(en=f"{title.en}. {caption.en}", zh=f"{title.zh}。{caption.zh}"))
+        words = f"<figcaption>{self.say(caption)}</figcaption>"
+        return self.section(title, f"<figure>{image}{words}</figure>")
+
+    def image(self, picture: bytes, words: Text) -> str:
+        """A PNG file, drawn at `DPI`, with ``words`` for who cannot see it."""
         width, height = (round(side * 100 / DPI) for side in _size(picture))
         kind = ' class="broad"' if width > _BROAD else ""
-        alt = self.say(Text(en=f"{title.en}. {caption.en}", zh=f"{title.zh}。{caption.zh}"))
         data = base64.b64encode(picture).decode()
-        image = f'<img src="data:image/png;base64,{data}" alt="{alt}" width="{width}" height="{height}"{kind}>'
-        below = f"<figcaption>{self.say(caption)}</figcaption>" if words is None else words
-        return self.section(title, f'<figure><div class="wide" tabindex="0">{image}</div>{below}</figure>')
+        image = f'<img src="data:image/png;base64,{data}" alt="{self.say(words)}" width="{width}" height="{height}"{kind}>'
+        return f'<div class="wide" tabindex="0">{image}</div>'
 
     def table(self, headings: list[Text | str], rows: list[list[str]]) -> str:
         """A table; the first cell of a row is its heading."""
