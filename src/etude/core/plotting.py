@@ -115,20 +115,23 @@ def label(
 
 
 def note(
-    axes: Axes, words: Text | str, place: tuple[float, float], lang: Lang, *, at: str = "axes", **look: Any
-) -> None:
+    axes: Axes, words: Text | str, place: tuple[float, float], lang: Lang, *, at: str = "axes",
+    offset: tuple[float, float] = (0, 0), **look: Any,
+) -> None:  # fmt: skip
     """Words beside what they are about, in place of a legend.
 
     Args:
         place: where; in shares of the axes (``at="axes"``), in the data's numbers (``"data"``), or one of each
             (``"x data"``: x is a number of the data, y a share; ``"y data"``).
+        offset: how far beside the place, in points.
         look: as `matplotlib.axes.Axes.annotate` takes it, such as ``color``, ``ha``, ``va``, ``fontweight``.
     """
     coordinates: Any = {
         "axes": "axes fraction", "data": "data", "x data": ("data", "axes fraction"), "y data": ("axes fraction", "data"),
     }[at]  # fmt: skip
     said = word(words, lang) if isinstance(words, Text) else words
-    axes.annotate(said, place, xycoords=coordinates, **{"fontsize": 9.5, "annotation_clip": False, **look})
+    look = {"fontsize": 9.5, "annotation_clip": False, "xytext": offset, "textcoords": "offset points", **look}
+    axes.annotate(said, place, xycoords=coordinates, **look)
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:

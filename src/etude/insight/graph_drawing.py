@@ -47,7 +47,7 @@ def draw_graph(
             labels[number], (node["column"], node["row"]), ha="center", va="center", fontsize=9.5, zorder=3,
             color="white" if leaf else "black", fontweight="bold" if leaf else "normal", linespacing=1.35,
             bbox={"boxstyle": "round,pad=0.45", "fc": COLOURS[0], "ec": "none"} if leaf
-            else {"boxstyle": "square,pad=0.5", "fc": "#F3EBDD", "ec": "#B9A888"},
+            else {"boxstyle": "square,pad=0.5", "fc": "#F3EBDD", "ec": "#B9A888"}
         )  # fmt: skip
     for place, (text, colour) in enumerate(_LEGEND):
         note(axes, text, (0.0, 1.0 - 0.085 * place), lang, va="top", color=colour)
@@ -77,8 +77,8 @@ def _draw_edge(
     x, y, to_x, to_y = start["column"], start["row"], end["column"], end["row"]
     slanting = abs(to_y - y) > 0.5
     aside, above = ((0.05, 0.0), 0.12) if slanting else ((0.0, 0.07), 0.16)
-    # a slanting arrow leaves its box at the top or the bottom, which is nearer
-    rooms = (min(start_room, 27), min(end_room, 27)) if slanting else (start_room, end_room)
+    # a slanting arrow meets its boxes at the top or the bottom, which is nearer
+    rooms = (min(start_room, 27), min(end_room, 36)) if slanting else (start_room, end_room)
     for sign, colour, (tail_room, head_room) in ((1, _FORWARD, rooms), (-1, COLOURS[1], rooms[::-1])):
         tail = (x + sign * aside[0], y + sign * aside[1])
         head = (to_x + sign * aside[0], to_y + sign * aside[1])
@@ -88,5 +88,5 @@ def _draw_edge(
         axes.annotate("", head, tail, arrowprops=arrow)
     axes.annotate(
         start["shape"], ((x + to_x) / 2, (y + to_y) / 2 + above),
-        ha="center", va="bottom", fontsize=8.5, color="#555555", zorder=4,
+        ha="center", va="bottom", fontsize=8.5, color="#555555", zorder=4
     )  # fmt: skip

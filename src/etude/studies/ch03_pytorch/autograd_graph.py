@@ -123,7 +123,7 @@ def _gradients(net, loss):
                 flat[place] = kept
             yield Row(
                 kind="gradient", parameter=name, place=place, autograd=gradient.view(-1)[place],
-                difference=(above - below) / (2 * step), twice=p.grad.view(-1)[place],
+                difference=(above - below) / (2 * step), twice=p.grad.view(-1)[place]
             )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _facts(net, loss, x):
         and net[0](x).grad_fn.next_functions[1][0] is None,
         "no_grad": unrecorded.grad_fn is None and not unrecorded.requires_grad,
         "detach": cut.grad_fn is None and cut.data_ptr() == hidden.data_ptr(),
-        "freed": _raises(first.backward),
+        "freed": _raises(first.backward)
     }  # fmt: skip
 
 

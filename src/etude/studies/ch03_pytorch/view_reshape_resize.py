@@ -131,7 +131,7 @@ def _drawn(name, tensor, known, shares):
     memory[known:] = -1
     return Row(
         kind="tensor", name=name, places=_places(tensor), memory=memory, shares=shares,
-        stride=str(tuple(tensor.stride())), shape=str(tuple(tensor.shape)),
+        stride=str(tuple(tensor.stride())), shape=str(tuple(tensor.shape))
     )  # fmt: skip
 
 
@@ -243,6 +243,6 @@ def _walk(axes, order, strip, top):
         axes.add_patch(
             FancyArrowPatch(
                 ((start + 0.5) * strip, top + 0.06), ((end + 0.5) * strip, top + 0.06), connectionstyle=f"arc3,rad={bend}",
-                arrowstyle="-|>", mutation_scale=8, lw=1, color="#333333" if hop > 0 else "#999999", shrinkA=0, shrinkB=0,
+                arrowstyle="-|>", mutation_scale=8, lw=1, color="#333333" if hop > 0 else "#999999", shrinkA=0, shrinkB=0
             )
         )  # fmt: skip

@@ -80,11 +80,11 @@ def measure(knobs, seeds):
             optimizer.step()
         yield Row(
             kind="course", seed=seed, batches=[c[0] for c in course], batch_loss=[c[1] for c in course],
-            fresh_loss=[c[2] for c in course], coefficients=[c[3:] for c in course], tolerance=knobs.tolerance,
+            fresh_loss=[c[2] for c in course], coefficients=[c[3:] for c in course], tolerance=knobs.tolerance
         )  # fmt: skip
         yield Row(
             kind="end", seed=seed, error=max(abs(a - b) for a, b in zip(_coefficients(net), TRUE)),
-            batches_needed=float(reached or knobs.most_batches), reached=reached is not None,
+            batches_needed=float(reached or knobs.most_batches), reached=reached is not None
         )  # fmt: skip
 
 
@@ -92,16 +92,16 @@ def verdict(rows):
     return all_of(
         paired_ratio(
             rows, "loss", by="data", greater="fresh", lesser="batch", margin=1.1, where={"kind": "stop"},
-            what=Text(en="when a batch's loss first fell below the tolerance, loss on fresh data over that batch's", zh="某批次损失首次达标时，新数据损失与该批次损失之比"),
+            what=Text(en="when a batch's loss first fell below the tolerance, loss on fresh data over that batch's", zh="某批次损失首次达标时，新数据损失与该批次损失之比")
         ),
         level(
             rows, "batches_needed", above=2.0 * CLAIMED, ratio=True, where={"kind": "end"}, unit=Text(en="batches", zh="个批次"),
-            what=Text(en="until fresh data's loss was below the tolerance it took", zh="新数据损失达标所需"),
+            what=Text(en="until fresh data's loss was below the tolerance it took", zh="新数据损失达标所需")
         ),
         level(
             rows, "error", below=0.1, where={"kind": "end"},
-            what=Text(en="the largest error of a coefficient at the end", zh="训练结束时系数的最大误差"),
-        ),
+            what=Text(en="the largest error of a coefficient at the end", zh="训练结束时系数的最大误差")
+        )
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _draw_losses(axes, rows, lang):
         note(axes, f" {level_:g}", (0.0, level_), lang, at="y data", va="bottom")
     axes.axvline(CLAIMED, color="#777777", lw=1, ls=":")
     note(axes, Text(en="the notes: about 100", zh="讲义：约 100"), (CLAIMED, 0.99), lang, at="x data",
-                  xytext=(4, 0), textcoords="offset points", va="top", color="#555555")  # fmt: skip
+                  offset=(4, 0), va="top", color="#555555")  # fmt: skip
     words = (
         (Text(en="loss on fresh data", zh="新数据上的损失"), COLOURS[0]),
         (Text(en="loss of the batch itself", zh="批次自身的损失"), COLOURS[4]),

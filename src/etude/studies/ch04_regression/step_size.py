@@ -81,12 +81,12 @@ def verdict(rows):
     return all_of(
         paired_ratio(
             rows, "distance", by="side", greater="above", lesser="below", margin=10.0, where={"kind": "side"},
-            what=Text(en="distance from the minimum after the last step, at 1.05 times 2/λmax over that at 0.95 times", zh="最后一步后到最小值的距离：步长为 1.05 倍 2/λmax 时与 0.95 倍时之比"),
+            what=Text(en="distance from the minimum after the last step, at 1.05 times 2/λmax over that at 0.95 times", zh="最后一步后到最小值的距离：步长为 1.05 倍 2/λmax 时与 0.95 倍时之比")
         ),
         level(
             rows, "found_over_predicted", above=0.99, below=1.01, ratio=True, where={"kind": "edge"},
-            what=Text(en="the edge found by trying step sizes, over 2/λmax", zh="通过尝试步长找到的临界值与 2/λmax 之比"),
-        ),
+            what=Text(en="the edge found by trying step sizes, over 2/λmax", zh="通过尝试步长找到的临界值与 2/λmax 之比")
+        )
     )  # fmt: skip
 
 

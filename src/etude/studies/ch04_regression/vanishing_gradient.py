@@ -88,12 +88,12 @@ def verdict(rows):
     return all_of(
         paired_ratio(
             rows, "last_over_first", by="activation", greater="sigmoid", lesser="relu", margin=10.0, where={"kind": "end"},
-            what=Text(en="the last layer's gradient over the first's, sigmoid against ReLU", zh="最后一层与第一层梯度之比，sigmoid 相对于 ReLU"),
+            what=Text(en="the last layer's gradient over the first's, sigmoid against ReLU", zh="最后一层与第一层梯度之比，sigmoid 相对于 ReLU")
         ),
         paired_difference(
             rows, "accuracy", by="activation", greater="relu", lesser="sigmoid", margin=0.2, where={"kind": "end"}, scale=100,
-            unit=Text(en="points", zh="个百分点"), what=Text(en="test accuracy after training, ReLU minus sigmoid", zh="训练后的测试准确率，ReLU 减 sigmoid"),
-        ),
+            unit=Text(en="points", zh="个百分点"), what=Text(en="test accuracy after training, ReLU minus sigmoid", zh="训练后的测试准确率，ReLU 减 sigmoid")
+        )
     )  # fmt: skip
 
 
@@ -167,6 +167,7 @@ def figure(rows, lang):
 
 
 _LABELS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "ReLU"}
+_SIDE = {"sigmoid": "center", "tanh": "top", "relu": "bottom"}  # the last two may lie close together
 
 
 def _look(activation):
@@ -193,19 +194,8 @@ def _draw_layers(axes, layers, value, lang):
             lw=0,
         )
         axes.plot(numbers, mean, marker=marker, color=colour, lw=2, ms=5)
-        note(
-            axes,
-            _LABELS[activation],
-            (numbers[0], mean[0]),
-            lang,
-            at="data",
-            xytext=(-7, 0),
-            textcoords="offset points",
-            color=colour,
-            ha="right",
-            va="center",
-            fontweight="bold",
-        )
+        look = {"color": colour, "ha": "right", "va": _SIDE[activation], "fontweight": "bold"}
+        note(axes, _LABELS[activation], (numbers[0], mean[0]), lang, at="data", offset=(-7, 0), **look)
     axes.set_yscale("log")
     last = max(layers.distinct("layer"), default=2)
     axes.set_xlim(1 - 0.3 * last, last + 0.3)
@@ -225,20 +215,11 @@ def _draw_quarter(axes, sigmoid, lang):
     axes.plot(numbers, line, color="#555555", lw=1.2, ls=":")
     middle = len(numbers) // 2
     words = Text(en="× ¼ a layer: σ′ ≤ ¼", zh="每层 × ¼：σ′ ≤ ¼")
-    note(
-        axes,
-        words,
-        (numbers[middle], line[middle]),
-        lang,
-        at="data",
-        xytext=(8, -12),
-        textcoords="offset points",
-        color="#555555",
-    )
+    spot = (numbers[middle], line[middle])
+    note(axes, words, spot, lang, at="data", offset=(-10, 8), ha="right", color="#555555")
 
 
 def _draw_accuracy(axes, ends, lang):
-
     for place, activation in enumerate(ACTIVATIONS):
         colour, marker = _look(activation)
         values = 100 * ends.where(activation=activation).column("accuracy")

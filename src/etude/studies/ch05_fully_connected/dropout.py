@@ -76,16 +76,16 @@ def verdict(rows):
     return all_of(
         paired_difference(
             rows, "gap", by="dropout", greater="without", lesser="with", margin=0.01, where=end, scale=100, unit=POINTS,
-            what=Text(en="the gap between training and test accuracy is smaller with dropout by", zh="使用随机失活后，训练与测试准确率之差缩小"),
+            what=Text(en="the gap between training and test accuracy is smaller with dropout by", zh="使用随机失活后，训练与测试准确率之差缩小")
         ),
         paired_ratio(
             rows, "test_loss", by="dropout", greater="without", lesser="with", margin=1.05, where=end,
-            what=Text(en="test loss without dropout over that with it", zh="不使用与使用随机失活的测试损失之比"),
+            what=Text(en="test loss without dropout over that with it", zh="不使用与使用随机失活的测试损失之比")
         ),
         paired_difference(
             rows, "test_accuracy", by="dropout", greater="with", lesser="without", margin=-0.005, where=end, scale=100, unit=POINTS,
-            what=Text(en="test accuracy with dropout minus without", zh="使用减不使用随机失活的测试准确率"),
-        ),
+            what=Text(en="test accuracy with dropout minus without", zh="使用减不使用随机失活的测试准确率")
+        )
     )  # fmt: skip
 
 
@@ -176,8 +176,8 @@ def _draw_course(axes, epochs, ends, dropout, lang):
     last = numbers[-1]
     train, test = means["train_accuracy"][-1], means["test_accuracy"][-1]
     for words, height, colour in (
-        (Text(en=f"training {train:.1f}", zh=f"训练 {train:.1f}"), train - 1.2, COLOURS[4]),
-        (Text(en=f"test {test:.1f}", zh=f"测试 {test:.1f}"), test - 1.2, COLOURS[0]),
+        (Text(en=f"training {train:.1f}", zh=f"训练 {train:.1f}"), train - 1.8, COLOURS[4]),
+        (Text(en=f"test {test:.1f}", zh=f"测试 {test:.1f}"), test - 1.8, COLOURS[0]),
     ):
         note(
             axes,
@@ -196,7 +196,7 @@ def _draw_course(axes, epochs, ends, dropout, lang):
         note(
             axes,
             gap,
-            (0.55 * last, (train + test) / 2),
+            (0.7 * last, (train + test) / 2),
             lang,
             at="data",
             ha="center",
