@@ -43,9 +43,41 @@ def test_training_stops_where_it_says(rows):
         (course,) = rows.where(kind="course", seed=seed)
         assert batch["loss"] < 0.01
         place = int(np.flatnonzero(course["batches"] == batch["after"])[0])
-        assert course["batch_loss"][place] == pytest.approx(batch["loss"])
+        assert course["batch_losses"][batch["after"]] == pytest.approx(batch["loss"])
         assert course["fresh_loss"][place] == pytest.approx(fresh["loss"])
-        assert all(course["batch_loss"][:place] >= 0.01)
+        assert all(course["batch_losses"][: batch["after"]] >= 0.01)
+
+
+def test_each_batch_of_a_training_is_what_plain_torch_computes(rows):
+    torch.manual_seed(1)
+    net = torch.nn.Linear(3, 1)
+    torch.randn(4096, 1)  # the fresh examples
+    for expected in rows.where(kind="course", seed=1)[0]["batch_losses"][:50]:
+        x = torch.randn(32, 1)
+        y = 4 * x**3 + 3 * x**2 + 2 * x + 1
+        net.zero_grad()
+        loss = (net(torch.cat([x, x**2, x**3], 1)) - y).square().mean()
+        assert expected == pytest.approx(loss.item(), rel=1e-3)
+        loss.backward()
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter -= 0.02 * parameter.grad
+
+
+def test_beyond_two_over_the_largest_curvature_training_diverges(rows):
+    """The Hessian of the expected squared error is twice the matrix of moments of x, x², x³, 1."""
+    moments = np.array([[1, 0, 3, 0], [0, 3, 0, 1], [3, 0, 15, 0], [0, 1, 0, 1]], dtype=float)
+    assert pytest.approx(2 / np.linalg.eigvalsh(2 * moments).max(), rel=0.01) == STUDY._module.EDGE
+    for row in rows.where(kind="rate"):
+        assert row["reached"] == (row["rate"] < STUDY._module.EDGE)
+
+
+def test_fewer_batches_with_larger_steps(rows):
+    for seed in range(2):
+        reached = rows.where(kind="rate", seed=seed, reached=True)
+        needed = [row["batches"] for row in sorted(reached, key=lambda row: row["rate"])]
+        assert needed == sorted(needed, reverse=True)
+        assert len(set(needed)) > 2
 
 
 @pytest.mark.parametrize("knobs", [{"learning_rate": 0.05, "batch_size": 1}, {"most_batches": 200}])

@@ -12,7 +12,7 @@ STUDY = load_study("step_size")
 
 @pytest.fixture(scope="module")
 def rows():
-    return STUDY.run(seeds=3, steps=60)
+    return STUDY.run(seeds=3)
 
 
 def test_beside_the_edge_the_distance_changes_by_one_minus_twice_the_factor_a_step(rows):
@@ -39,9 +39,15 @@ def test_the_edge_is_two_over_the_largest_curvature(rows):
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"learning_rate": 10.0, "steps": 1000}, {"condition_number": 1000.0}, {"examples": 5}]
+    "knobs",
+    [
+        {"learning_rate": 10.0, "steps": 1000},
+        {"condition_number": 1000.0, "steps": 20},
+        {"condition_number": 1.0, "examples": 5},
+        {"examples": 5, "steps": 20},
+    ],
 )
-def test_extreme_knobs_neither_hang_nor_break(knobs):
-    some = STUDY.run(seeds=2, **knobs)
+def test_a_theorem_holds_whatever_the_knobs(knobs):
+    some = STUDY.run(seeds=6, **knobs)
     assert STUDY.figure(some, "en")._repr_png_()
-    assert STUDY.verdict(some).outcome in ("holds", "unclear")
+    assert STUDY.verdict(some).outcome == "holds", STUDY.verdict(some).sentence.en

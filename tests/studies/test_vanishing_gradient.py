@@ -45,7 +45,12 @@ def test_the_network_is_as_deep_as_asked_and_he_initialised():
 
 @pytest.mark.parametrize(
     "knobs",
-    [{"depth": 30, "steps": 1, "width": 4}, {"depth": 2, "steps": 1}, {"steps": 3, "learning_rate": 1.0}],
+    [
+        {"depth": 30, "steps": 1, "width": 4},
+        {"depth": 2, "steps": 1},
+        {"steps": 100, "learning_rate": 1.0, "width": 16},
+        {"steps": 3, "initialisation": "pytorch", "width": 4},
+    ],
 )
 def test_extreme_knobs_do_not_break_it(knobs):
     some = STUDY.run(seeds=2, **knobs)

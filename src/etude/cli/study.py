@@ -131,7 +131,15 @@ def _tell(study: Study, request: Request, verdict: Verdict, figure: Path, output
             en=f"  → {outcome.en.upper()}. {verdict.sentence.en}", zh=f"  → {outcome.zh}。{verdict.sentence.zh}"
         )
     )
-    if verdict.outcome != study.predicted:
+    turned = {
+        name: value
+        for name, value in request.knobs.model_dump().items()
+        if value != study.Knobs.model_fields[name].default
+    }
+    if turned:
+        named = ", ".join(f"{name} = {value}" for name, value in turned.items())
+        output.say(Text(en=f"  (with {named}; the claim itself is about the knobs as they were)", zh=f"  （此时 {named}；论断本身针对旋钮的默认值）"))  # fmt: skip
+    elif verdict.outcome != study.predicted:
         foreseen = OUTCOMES[study.predicted]  # type: ignore[index]
         output.say(Text(en=f"  The literature let expect: {foreseen.en} ({study.source}).", zh=f"  按文献预期：{foreseen.zh}（{study.source}）。"))  # fmt: skip
     if request.recalled == len(request.seeds):

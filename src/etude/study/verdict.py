@@ -116,7 +116,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 def judge(contrasts: list[Contrast]) -> Verdict:
     """The claim holds where every contrast does (after Holm), fails where one fails, and is unclear otherwise."""
-    sentence = Text(en=" ".join(c.sentence.en for c in contrasts), zh="".join(c.sentence.zh for c in contrasts))
+    sentence = _sentence([contrast.sentence for contrast in contrasts])
     if all(p <= _ALPHA for p in holm([c.p_holds for c in contrasts])) and contrasts:
         outcome: Outcome = "holds"
     elif any(p <= _ALPHA for p in holm([c.p_fails for c in contrasts])):
@@ -130,10 +130,10 @@ def all_of(*verdicts: Verdict) -> Verdict:
     """Several contrasts as one claim, with Holm's correction; facts among them must be so too."""
     checked = [verdict for verdict in verdicts if not verdict.statistical]
     together = judge([contrast for verdict in verdicts for contrast in verdict.contrasts])
-    sentence = Text(
-        en=" ".join(verdict.sentence.en for verdict in verdicts),
-        zh="".join(verdict.sentence.zh for verdict in verdicts),
-    )
+    clauses = [
+        [c.sentence for c in each.contrasts] if each.statistical else [each.sentence] for each in verdicts
+    ]
+    sentence = _sentence([clause for some in clauses for clause in some])
     outcomes = [verdict.outcome for verdict in checked] + ([together.outcome] if together.contrasts else [])
     outcome: Outcome = "unclear"
     if "fails" in outcomes:
@@ -141,6 +141,13 @@ def all_of(*verdicts: Verdict) -> Verdict:
     elif outcomes and all(each == "holds" for each in outcomes):
         outcome = "holds"
     return Verdict(outcome, sentence, together.contrasts, sum(verdict.facts for verdict in checked))
+
+
+def _sentence(clauses: list[Text]) -> Text:
+    """Clauses, or sentences, as one sentence in each language."""
+    en = "; ".join(clause.en.removesuffix(".") for clause in clauses)
+    zh = "；".join(clause.zh.removesuffix("。") for clause in clauses)
+    return Text(en=f"{en[:1].upper()}{en[1:]}.", zh=f"{zh}。")
 
 
 def _plain(value: Any) -> Any:

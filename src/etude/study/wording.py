@@ -23,9 +23,9 @@ def sentence(
     kind: str, look: Look, mean: float, low: float, high: float, at_least: float, at_most: float, seeds: int,
     problem: Text | None,
 ) -> Text:  # fmt: skip
-    """One sentence in each language, with the numbers in it."""
+    """A clause in each language, with the numbers in it; `etude.study.verdict` makes sentences of them."""
     unit = look.unit if isinstance(look.unit, Text) else same(look.unit)
-    what = Text(en=look.what.en[:1].upper() + look.what.en[1:], zh=look.what.zh)
+    what = look.what
     sign = "+" if kind == "difference" else ""
     before = "×" if kind == "ratio" else ""
 
@@ -38,15 +38,15 @@ def sentence(
     space = " " if unit.en and unit.en != "%" else ""
     gap = " " if unit.zh and unit.zh != "%" else ""
     if problem is not None:
-        got = "" if math.isnan(mean) else f" {number(mean)}{space}{unit.en};"
-        got_zh = "" if math.isnan(mean) else f"{number(mean)}{gap}{unit.zh}；"
-        return Text(en=f"{what.en}:{got} {problem.en}.", zh=f"{what.zh}：{got_zh}{problem.zh}。")
+        got = "" if math.isnan(mean) else f" {number(mean)}{space}{unit.en},"
+        got_zh = "" if math.isnan(mean) else f"{number(mean)}{gap}{unit.zh}，"
+        return Text(en=f"{what.en}:{got} {problem.en}", zh=f"{what.zh}：{got_zh}{problem.zh}")
     asks = _asks(at_least, at_most, lambda edge: number(edge).removeprefix("+"))
     return Text(
-        en=f"{what.en}: {number(mean)}{space}{unit.en} (99% interval {number(low)} to {number(high)}, {seeds} seeds); "
-        f"the claim asks for {asks.en}.",
-        zh=f"{what.zh}：{number(mean)}{gap}{unit.zh}（99% 区间 {number(low)} 至 {number(high)}，{seeds} 个种子）；"
-        f"论断要求{asks.zh}。",
+        en=f"{what.en}: {number(mean)}{space}{unit.en} (99% interval {number(low)} to {number(high)} over {seeds} seeds; "
+        f"claimed: {asks.en})",
+        zh=f"{what.zh}：{number(mean)}{gap}{unit.zh}（{seeds} 个种子的 99% 区间：{number(low)} 至 {number(high)}；"
+        f"论断：{asks.zh}）",
     )
 
 

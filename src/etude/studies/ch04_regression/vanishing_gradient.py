@@ -171,7 +171,6 @@ _SIDE = {"sigmoid": "center", "tanh": "top", "relu": "bottom"}  # the last two m
 
 
 def _look(activation):
-
     return {"sigmoid": (COLOURS[1], "o"), "tanh": (COLOURS[5], "s"), "relu": (COLOURS[0], "^")}[activation]
 
 
@@ -239,7 +238,7 @@ def _draw_accuracy(axes, ends, lang):
     axes.axhline(10, color="#777777", lw=1, ls="--")
     note(
         axes,
-        Text(en="guessing", zh="瞎猜"),
+        Text(en="guessing", zh="随机猜测"),
         (2.6, 10),
         lang,
         at="data",
