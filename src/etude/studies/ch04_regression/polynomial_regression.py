@@ -78,7 +78,8 @@ def _train(seed, learning_rate, knobs):
     net = torch.nn.Linear(3, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
     fresh = _examples(FRESH)
-    batch_losses, course, stop, reached = [], [], (), None
+    batch_losses, course, reached = [], [], None
+    stop: tuple[float, ...] = ()
     for step in range(knobs.most_batches + 1):
         features, y = _examples(knobs.batch_size)
         loss = mse_loss(net(features), y)

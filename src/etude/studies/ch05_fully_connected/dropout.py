@@ -128,13 +128,13 @@ def _draw_course(axes, epochs, dropout, lang):
     if not numbers:
         return
     axes.fill_between(numbers, train, test, color="#888888", alpha=0.15, lw=0)
-    last, look = numbers[-1], {"at": "data", "ha": "right", "fontweight": "bold", "fontsize": 10.5}
+    last = numbers[-1]
     for name, height, colour, va, up in (
         (Text(en="training", zh="训练"), train[-1], COLOURS[1], "bottom", 8),
         (Text(en="test", zh="测试"), test[-1], COLOURS[0], "top", -9),
     ):
         words = Text(en=f"{name.en} {height:.1f}", zh=f"{name.zh} {height:.1f}")
-        note(axes, words, (last, height), lang, offset=(0, up), color=colour, va=va, **look)
+        note(axes, words, (last, height), lang, at="data", offset=(0, up), color=colour, ha="right", va=va, fontweight="bold", fontsize=10.5)  # fmt: skip
     axes.annotate("", (last, train[-1]), (last, test[-1]), arrowprops={"arrowstyle": "<->", "color": "#444444"})
     gap = Text(en=f"gap: {train[-1] - test[-1]:.1f} points", zh=f"差距：{train[-1] - test[-1]:.1f} 个百分点")
     note(axes, gap, (last, 0.4 * train[-1] + 0.6 * test[-1]), lang, at="data", offset=(-7, 0), ha="right", va="center", fontsize=11, color="#333333")  # fmt: skip
