@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise EtudeError(
             en=f"{self.prog}: {message}. '{self.prog} --help' shows what it takes.",
-            zh=f"{self.prog}:{_in_chinese(message)}。用“{self.prog} --help”查看用法。",
+            zh=f"{self.prog}：{_in_chinese(message)}。用“{self.prog} --help”查看用法。",
         )
 
 
