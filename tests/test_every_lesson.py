@@ -253,7 +253,7 @@ def test_a_new_study_that_no_lesson_cites_is_reported(tmp_path, monkeypatch):
         studies_dir() / "ch04_regression/step_size.py", tmp_path / "studies/ch04_regression/brand_new.py"
     )
     monkeypatch.setattr("etude.study.catalog.studies_dir", lambda: tmp_path / "studies")
-    assert uncited() == ["brand_new"]
+    assert "brand_new" in uncited()
 
 
 def test_a_lesson_in_one_language_is_refused(made):
