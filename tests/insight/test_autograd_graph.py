@@ -78,3 +78,23 @@ def test_a_deep_network_is_traced_without_recursion():
 def test_what_cannot_be_traced_is_told(output):
     with pytest.raises(EtudeError, match="a graph is traced from one number"):
         trace_graph(output, {})
+
+
+def test_inputs_are_shown_where_an_operation_saved_them(net):
+    x, y, unused = torch.ones(5, 3), torch.zeros(5, 1), torch.ones(5, 3)
+    loss = nn.functional.mse_loss(net(x), y)
+    graph = trace_graph(loss, dict(net.named_parameters()) | {"x": x, "y": y, "unused": unused})
+    into = {graph.nodes[a].label: graph.nodes[b] for a, b in graph.edges if graph.nodes[a].kind == "input"}
+    assert set(into) == {"x", "y"}
+    assert (into["x"].label, into["x"].shape) == ("AddmmBackward0", (5, 4))
+    assert into["y"].label == "MseLossBackward0"
+    way = [node.label for node in sorted(graph.nodes, key=lambda node: node.column) if node.row == 0]
+    assert way == ["x", "AddmmBackward0", "TanhBackward0", "AddmmBackward0", "MseLossBackward0"]
+    assert len({(node.column, node.row) for node in graph.nodes}) == len(graph.nodes)
+
+
+def test_a_graph_that_is_freed_is_told(net):
+    loss = loss_of(net)
+    loss.backward()
+    with pytest.raises(EtudeError, match="trace it before backward"):
+        trace_graph(loss, net)

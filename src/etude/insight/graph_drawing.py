@@ -22,10 +22,20 @@ _OPERATIONS = {
     "MeanBackward0": Text(en="mean", zh="平均"),
 }
 _LEGEND = (
-    (Text(en="● leaves: parameters, where gradients are kept", zh="● 叶子：参数，梯度保存在这里"), COLOURS[0]),
-    (Text(en="→ forward: values, with their shape", zh="→ 前向：数值及其形状"), _FORWARD),
-    (Text(en="← backward: gradients, of the same shape", zh="← 反向：梯度，形状相同"), COLOURS[1]),
+    (
+        Text(en="■ parameters: the leaves, where gradients end up", zh="■ 参数：叶子节点，梯度最终保存在这里"),
+        COLOURS[0],
+    ),
+    (Text(en="→ forward: values", zh="→ 前向：数值"), _FORWARD),
+    (Text(en="← backward: gradients, of the same shape", zh="← 反向：梯度，形状与数值相同"), COLOURS[1]),
+    (Text(en="┄ inputs: no gradient goes back", zh="┄ 输入：没有梯度传回"), "#333333"),
 )
+_START = Text(en="backward()\nstarts here", zh="backward()\n从这里开始")
+_BOXES: dict[str, dict[str, Any]] = {
+    "leaf": {"boxstyle": "round,pad=0.45", "fc": COLOURS[0], "ec": COLOURS[0]},
+    "input": {"boxstyle": "round,pad=0.45", "fc": "white", "ec": "#333333", "ls": "--"},
+    "operation": {"boxstyle": "square,pad=0.5", "fc": "#F3EBDD", "ec": "#B9A888"},
+}
 
 
 def draw_graph(
@@ -34,59 +44,65 @@ def draw_graph(
     """Draw what `etude.insight.autograd_graph.trace_graph` found.
 
     Args:
-        nodes: by number: ``label``, ``sort`` (``leaf`` or ``operation``), ``shape`` as text, ``column``, ``row``.
+        nodes: by number: ``label``, ``sort`` (``leaf``, ``input`` or ``operation``), ``shape`` as text, ``column``, ``row``.
         edges: pairs of numbers, in the direction of the forward pass; one whose node is missing is left out.
     """
-    labels = {number: _label(node, lang) for number, node in nodes.items()}
+    boxes = {number: _draw_node(axes, node, lang) for number, node in nodes.items()}
     for start, end in edges:
         if start in nodes and end in nodes:
-            _draw_edge(axes, nodes[start], nodes[end], _room(labels[start]), _room(labels[end]))
-    for number, node in nodes.items():
-        leaf = node["sort"] == "leaf"
-        axes.annotate(
-            labels[number], (node["column"], node["row"]), ha="center", va="center", fontsize=9.5, zorder=3,
-            color="white" if leaf else "black", fontweight="bold" if leaf else "normal", linespacing=1.35,
-            bbox={"boxstyle": "round,pad=0.45", "fc": COLOURS[0], "ec": "none"} if leaf
-            else {"boxstyle": "square,pad=0.5", "fc": "#F3EBDD", "ec": "#B9A888"}
-        )  # fmt: skip
-    for place, (text, colour) in enumerate(_LEGEND):
-        note(axes, text, (0.0, 1.0 - 0.085 * place), lang, va="top", color=colour)
+            _draw_edge(axes, nodes[start], nodes[end], boxes[start], boxes[end])
+    output = max((end for _, end in edges), default=None)
+    if output in nodes:
+        place = (nodes[output]["column"], nodes[output]["row"] - 0.42)
+        note(axes, _START, place, lang, at="data", color=COLOURS[1], ha="center", va="top")
+    for place, (text, colour) in zip(
+        (0.0, 0.36, 0.5, 0.79) if lang == "en" else (0.0, 0.3, 0.48, 0.75), _LEGEND
+    ):
+        note(axes, text, (place, 1.0), lang, va="top", color=colour)
     rows = [node["row"] for node in nodes.values()] or [0]
-    axes.set_xlim(-0.5, max((node["column"] for node in nodes.values()), default=0) + 0.6)
-    axes.set_ylim(min(rows) - 0.45, max(rows) + 0.9)
+    axes.set_xlim(-0.35, max((node["column"] for node in nodes.values()), default=0) + 0.5)
+    axes.set_ylim(min(rows) - 0.4, max(rows) + 0.85)
     axes.set_axis_off()
 
 
+def _draw_node(axes: Axes, node: Mapping[str, Any], lang: Lang) -> Any:
+    """The box of a node, at which arrows are to end."""
+    leaf = node["sort"] == "leaf"
+    words = axes.text(
+        node["column"], node["row"], _label(node, lang), ha="center", va="center", fontsize=9.5, zorder=3, linespacing=1.35,
+        color="white" if leaf else "black", fontweight="normal" if node["sort"] == "operation" else "bold",
+        bbox=_BOXES[node["sort"]]
+    )  # fmt: skip
+    return words.get_bbox_patch()
+
+
 def _label(node: Mapping[str, Any], lang: Lang) -> str:
-    if node["sort"] == "leaf":
+    if node["sort"] != "operation":
         return f"{node['label']}\n{node['shape']}"
     plain = node["label"].removesuffix("Backward0").lower()
     return word(_OPERATIONS.get(node["label"], Text(en=plain, zh=plain)), lang)
 
 
-def _room(label: str) -> float:
-    """How far from a node's middle an arrow ends, in points: half the width of its box, about."""
-    widest = max(sum(1.0 if letter < "\u2e80" else 1.8 for letter in line) for line in label.split("\n"))
-    return 8 + 2.8 * widest
-
-
 def _draw_edge(
-    axes: Axes, start: Mapping[str, Any], end: Mapping[str, Any], start_room: float, end_room: float
+    axes: Axes, start: Mapping[str, Any], end: Mapping[str, Any], tail_box: Any, head_box: Any
 ) -> None:
-    """Two arrows side by side: the value going on, the gradient coming back; the value's shape above them."""
+    """The value going on, beside it the gradient coming back; an operation's output has its shape above."""
     x, y, to_x, to_y = start["column"], start["row"], end["column"], end["row"]
     slanting = abs(to_y - y) > 0.5
-    aside, above = ((0.05, 0.0), 0.12) if slanting else ((0.0, 0.07), 0.16)
-    # a slanting arrow meets its boxes at the top or the bottom, which is nearer
-    rooms = (min(start_room, 27), min(end_room, 36)) if slanting else (start_room, end_room)
-    for sign, colour, (tail_room, head_room) in ((1, _FORWARD, rooms), (-1, COLOURS[1], rooms[::-1])):
-        tail = (x + sign * aside[0], y + sign * aside[1])
-        head = (to_x + sign * aside[0], to_y + sign * aside[1])
-        if sign < 0:
-            tail, head = head, tail
-        arrow = {"arrowstyle": "-|>", "color": colour, "lw": 1.3, "shrinkA": tail_room, "shrinkB": head_room}
-        axes.annotate("", head, tail, arrowprops=arrow)
-    axes.annotate(
-        start["shape"], ((x + to_x) / 2, (y + to_y) / 2 + above),
-        ha="center", va="bottom", fontsize=8.5, color="#555555", zorder=4
-    )  # fmt: skip
+    side_x, side_y = (0.05, 0.0) if slanting else (0.0, 0.07)
+    both = start["sort"] != "input"
+    arrow = {"arrowstyle": "-|>", "lw": 1.3, "shrinkA": 3, "shrinkB": 3}
+    # drawn after the boxes (zorder), whose size is known only then
+    for side, colour in ((1, _FORWARD), (-1, COLOURS[1])) if both else ((0, _FORWARD),):
+        tail = (x + side * side_x, y + side * side_y)
+        head = (to_x + side * side_x, to_y + side * side_y)
+        ends = {"patchA": tail_box, "patchB": head_box}
+        if side < 0:
+            tail, head, ends = head, tail, {"patchA": head_box, "patchB": tail_box}
+        axes.annotate("", head, tail, arrowprops={**arrow, **ends, "color": colour}, zorder=4)
+    if start["sort"] == "operation":
+        beside, ha = ((0.12, 0.06), "left") if slanting else ((0.0, 0.14), "center")
+        axes.text(
+            (x + to_x) / 2 + beside[0], (y + to_y) / 2 + beside[1], start["shape"],
+            ha=ha, va="bottom", fontsize=9, color="#444444", zorder=5
+        )  # fmt: skip

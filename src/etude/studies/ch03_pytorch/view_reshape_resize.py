@@ -137,11 +137,11 @@ def _resized(a, rows, columns):
 
 
 def _writes_through(view, base):
-    """Whether writing through ``view`` changes ``base``; what was there is put back."""
-    kept = base.clone()
+    """Whether writing through ``view`` changes ``base``; both are afterwards as they were."""
+    before = base.clone()
     view.add_(100)
-    through = not bool((base == kept).all())
-    base.copy_(kept)
+    through = not bool((base == before).all())
+    view.sub_(100)
     return through
 
 
@@ -256,7 +256,7 @@ def _said(tensor):
     """What to see in a panel, with its numbers."""
     grid = _grid(tensor)
     row, column = grid[-1, 0] // max(len(grid) - 1, 1), grid[0, 1]  # all of them begin at place 0
-    order = ", ".join(map(str, tensor["memory"][:4]))
+    order, more = ", ".join(map(str, tensor["memory"][:4])), grid.size > 4
 
     def cells(count):
         return Text(en=f"{count} cell{'s' if count > 1 else ''}", zh=str(count))
@@ -265,7 +265,7 @@ def _said(tensor):
         row=cells(row),
         column=cells(column),
         count=grid.size,
-        order=Text(en=f"{order} …", zh=order.replace(", ", "、") + "……"),
+        order=Text(en=order + " …" * more, zh=order.replace(", ", "、") + "……" * more),
     )
 
 
@@ -279,7 +279,7 @@ def _cell(axes, x, y, size, share, value, edge):
     axes.add_patch(Rectangle((x, y), size, size, fc=colour, ec=line, hatch="////" if unknown else None, lw=1.6))
     axes.text(
         x + size / 2, y + size / 2, "?" if unknown else f"{value}", ha="center", va="center",
-        fontsize=9 if size > 0.6 else 7, color="white" if not unknown and share < 0.45 else "black",
+        fontsize=9 if size > 0.6 else 7 if size > 0.5 else 5.5, color="white" if not unknown and share < 0.45 else "black",
         bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "ec": "none"} if unknown else None
     )  # fmt: skip
 
