@@ -17,11 +17,13 @@ _WHERE = {
     "Recipe": "etude.train.recipe",
     "Run": "etude.train.run",
     "Session": "etude.train.session",
+    "StackedModel": "etude.train.stacked",
     "State": "etude.train.state",
     "Step": "etude.train.fit",
     "Text": "etude.core.text",
     "build_model": "etude.models.catalog",
     "fit": "etude.train.fit",
+    "fit_many": "etude.train.fit_many",
     "list_studies": "etude.study.catalog",
     "load_data": "etude.data.catalog",
     "load_study": "etude.study.catalog",
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
     from etude.study.catalog import list_studies, load_study
     from etude.tasks.classification import Classification
     from etude.train.fit import Epoch, Step, fit
+    from etude.train.fit_many import fit_many
     from etude.train.recipe import Recipe
     from etude.train.run import Run, open_run
     from etude.train.session import Session
+    from etude.train.stacked import StackedModel
     from etude.train.start import resume_run, start_run
     from etude.train.state import State
 
