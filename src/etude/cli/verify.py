@@ -124,13 +124,13 @@ def _tell(findings: list[Finding], output: Output) -> None:
             if verdict and not finding.failure
             else Text(en="did not run", zh="未能运行")
         )
-        seconds = f"{finding.seconds:.1f}" if finding.seconds else "–"
+        seconds = f"{finding.on_two_cores:.1f} / {finding.study.budget:.0f}" if finding.seconds else "–"
         rows.append(
             [finding.study.name, outcome, outcome_text(finding.study.predicted), finding.seeds, seconds, said]
         )
     headings: list[Text | str] = [
         Text(en="study", zh="研究"), Text(en="verdict", zh="结论"), Text(en="predicted", zh="预测"),
-        Text(en="seeds", zh="种子数"), Text(en="seconds", zh="秒"), Text(en="what was found", zh="结果"),
+        Text(en="seeds", zh="种子数"), Text(en="s / budget", zh="秒 / 预算"), Text(en="what was found", zh="结果"),
     ]  # fmt: skip
     output.table(headings, rows)
 

@@ -32,6 +32,11 @@ class Finding:
     seeds: int
     seconds: float
 
+    @property
+    def on_two_cores(self) -> float:
+        """About how long it takes with two workers, in seconds: what the study's budget is of."""
+        return self.seconds / min(2, max(self.seeds, 1))
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON, without the picture."""
         return {
@@ -43,6 +48,7 @@ class Finding:
             "failure": self.failure.en if self.failure else None,
             "seeds": self.seeds,
             "seconds": round(self.seconds, 2),
+            "seconds_on_two_cores": round(self.on_two_cores, 2),
             "budget_s": self.study.budget,
         }
 

@@ -11,7 +11,7 @@ from etude.train.report.document import Document
 _TITLE = Text(en="What the studies found", zh="研究结论")
 _HEADINGS: list[Text | str] = [
     Text(en="study", zh="研究"), Text(en="verdict", zh="结论"), Text(en="predicted", zh="预测"),
-    Text(en="seeds", zh="种子数"), Text(en="seconds", zh="秒"),
+    Text(en="seeds", zh="种子数"), Text(en="seconds / budget", zh="秒 / 预算"),
 ]  # fmt: skip
 _MARKS = {"holds": "✓", "fails": "✗", "unclear": "?"}
 
@@ -49,7 +49,7 @@ def _table(document: Document, findings: list[Finding]) -> str:
             _outcome(document, finding),
             outcome_text(finding.study.predicted).to(document.lang),
             str(finding.seeds) if finding.study.seeds > 1 else "–",
-            f"{finding.seconds:.1f}" if finding.seconds else "–",
+            f"{finding.on_two_cores:.1f} / {finding.study.budget:.0f}" if finding.seconds else "–",
         ]
         for finding in findings
     ]

@@ -154,7 +154,9 @@ def _batches(train: Pair, seeds: list[int], epoch: int, batch_size: int) -> Iter
         torch.from_numpy(epoch_order(len(inputs), seed, epoch)) for seed in (seeds[:1] if shared else seeds)
     ]
     order = torch.stack(orders).to(inputs.device)  # [members or 1, examples]
-    held = inputs.new_empty(0)  # one piece of memory for every batch's inputs: new pages cost more than the copying
+    held = inputs.new_empty(
+        0
+    )  # one piece of memory for every batch's inputs: new pages cost more than the copying
     for place in range(_batches_an_epoch(len(inputs), batch_size)):
         chosen = order[:, place * batch_size : (place + 1) * batch_size]
         flat = chosen.flatten()
