@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def _own_places(tmp_path_factory):
             os.environ.pop(name)
         else:
             os.environ[name] = value
+
+
+@pytest.fixture(autouse=True)
+def _arithmetic_as_it_was():
+    """The command line has denormals flushed in its process; a test that runs it in this one must not pass that on."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
