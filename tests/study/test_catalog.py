@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import etude
@@ -57,12 +60,35 @@ def test_the_object_runs_draws_and_judges(toy):
         study.run(seeds=0)
 
 
-def test_running_leaves_the_threads_of_torch_as_they_were(toy):
+COUNT = "__import__('torch').get_num_threads()"
+
+
+def test_a_study_computes_with_one_thread_and_leaves_the_callers_as_they_were(toy):
     import torch
 
     before = torch.get_num_threads()
-    load_study(toy()).run(seeds=1)
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    try:
+        study = load_study(toy(edits={"value=chance.random()": f"value={COUNT}"}))
+        rows = study.measure(study.knobs(size=1), [0])
+        assert next(rows)["value"] == 1 + 1  # one thread, and the size that "on" adds
+        assert torch.get_num_threads() == 2  # between rows too
+        rows.close()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_study_that_loads_torch_leaves_it_every_core(toy):
+    path = toy(edits={"value=chance.random()": f"value={COUNT}"})
+    code = (
+        "import os, sys; from etude.study.catalog import load_study; os.environ.pop('OMP_NUM_THREADS', None)\n"
+        f"rows = load_study({str(path)!r}).run(1); assert 'torch' in sys.modules\n"
+        "import torch; from etude.study.threads import cores\n"
+        "assert (rows[1]['value'], torch.get_num_threads()) == (1, cores()), (rows, torch.get_num_threads())\n"
+        "assert 'OMP_NUM_THREADS' not in os.environ\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_two_studies_of_one_name_are_refused(toy, tmp_path, monkeypatch):

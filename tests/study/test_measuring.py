@@ -47,11 +47,12 @@ def test_workers_measure_what_the_study_measures_here(toy):
     [
         ({"    import random\n": "    import random\n    1 / 0\n"}, r"toy.py, line \d+: ZeroDivisionError"),
         ({"yield Row(": "yield dict("}, "must yield Row"),
+        ({"yield Row(": "yield None and Row("}, "yielded a NoneType"),
         ({"yield Row(seed=seed,": "yield Row(seed=seed + 1,"}, "a row has seed"),
         ({"    import random\n": "    import os, random\n    os._exit(7)\n"}, "ended with 7"),
         ({"    import random\n": "    import sys, random\n    sys.exit('tired')\n"}, "ended with 1 .tired"),
     ],
-    ids=["an error", "no row", "a wrong seed", "a sudden end", "an exit"],
+    ids=["an error", "no row", "nothing", "a wrong seed", "a sudden end", "an exit"],
 )
 def test_a_failure_is_one_sentence_and_the_others_go_on(toy, edits, said):
     good = jobs(toy("good"), 3)

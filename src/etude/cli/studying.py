@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from etude.cli.output import Output
 from etude.cli.parser import Parser
 from etude.core.errors import EtudeError
 from etude.core.text import Text
+from etude.study.threads import cores
 
 if TYPE_CHECKING:
     from etude.study.collect import Progress, Request
@@ -47,11 +47,6 @@ def check_measuring(arguments: Any) -> None:
             raise EtudeError(
                 en=f"--{name} is {value}; it must be at least 1.", zh=f"--{name} 为 {value}；它必须不小于 1。"
             )
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

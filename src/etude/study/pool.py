@@ -157,6 +157,11 @@ class _Worker:
 
 def _environment() -> dict[str, str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    here = str(Path(next(iter(etude.__path__))).parent)
-    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    here = Path(next(iter(etude.__path__))).parent
+    if here.name in (
+        "site-packages",
+        "dist-packages",
+    ):  # found there anyway, and not before the standard library
+        return {**os.environ, **one, "PYTHONUTF8": "1"}
+    path = os.pathsep.join([str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, **one, "PYTHONPATH": path, "PYTHONUTF8": "1"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = 10
+_END = object()
 _QUICK_SEEDS = 2
 _NAMES: dict[str, Any] = {
     "TITLE": Text, "CLAIM": Text, "SOURCE": str, "PREDICTED": str, "QUICK": dict, "BUDGET_S": int | float,
@@ -79,20 +80,24 @@ class Study:
         Raises:
             EtudeError: the study yields something that is no row, or a row without its seed.
         """
-        with one_thread():
-            for row in self._module.measure(knobs, list(seeds)):
-                if not isinstance(row, Row):
-                    raise EtudeError(
-                        en=f"{self.name}: measure yielded a {type(row).__name__}; it must yield Row(…).",
-                        zh=f"{self.name}：measure 产出了 {type(row).__name__}；它必须产出 Row(…)。",
-                    )
-                if self.seeds > 1 and row.get("seed") not in seeds:
-                    raise EtudeError(
-                        en=f"{self.name}: a row has seed {row.get('seed')!r}, but the seeds asked for are {list(seeds)}; "
-                        "give every row the seed it was measured with.",
-                        zh=f"{self.name}：某一行的 seed 为 {row.get('seed')!r}，而要求的种子是 {list(seeds)}；请让每行带上其种子。",
-                    )
-                yield row
+        measured = self._module.measure(knobs, list(seeds))
+        while True:
+            with one_thread():  # not around the yield: what the caller computes between rows is its own affair
+                row = next(measured, _END)
+            if row is _END:
+                return
+            if not isinstance(row, Row):
+                raise EtudeError(
+                    en=f"{self.name}: measure yielded a {type(row).__name__}; it must yield Row(…).",
+                    zh=f"{self.name}：measure 产出了 {type(row).__name__}；它必须产出 Row(…)。",
+                )
+            if self.seeds > 1 and row.get("seed") not in seeds:
+                raise EtudeError(
+                    en=f"{self.name}: a row has seed {row.get('seed')!r}, but the seeds asked for are {list(seeds)}; "
+                    "give every row the seed it was measured with.",
+                    zh=f"{self.name}：某一行的 seed 为 {row.get('seed')!r}，而要求的种子是 {list(seeds)}；请让每行带上其种子。",
+                )
+            yield row
 
     def run(self, seeds: int | Sequence[int] | None = None, **knobs: Any) -> Rows:
         """Measure here and now, and return all rows.

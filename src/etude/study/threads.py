@@ -7,21 +7,34 @@ import os
 import sys
 from collections.abc import Iterator
 
+_VARIABLE = "OMP_NUM_THREADS"
+
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Inside this block torch computes with one thread; afterwards with as many as before.
 
-    torch is not imported: where it is not loaded yet, the environment tells it.
+    torch is not imported: where it is not loaded yet, the environment tells it, and if the block loads it,
+    it has every core afterwards, as if loaded outside.
     """
     torch = sys.modules.get("torch")
-    if torch is None:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before, said = torch.get_num_threads() if torch else None, os.environ.get(_VARIABLE)
+    if torch:
+        torch.set_num_threads(1)
+    else:
+        os.environ[_VARIABLE] = "1"
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if not torch:
+            os.environ.pop(_VARIABLE)
+            if said is not None:
+                os.environ[_VARIABLE] = said
+            torch, before = sys.modules.get("torch"), int(said) if said and said.isdecimal() else cores()
+        if torch and hasattr(torch, "set_num_threads"):  # an import that failed leaves half a module
+            torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
