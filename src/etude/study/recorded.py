@@ -94,7 +94,7 @@ def table(lang: Lang) -> str:
             chapter = chapter_of(path)
             lines += ["", "## " + _CHAPTER.format(number=chapter).to(lang), "", _COLUMNS.to(lang)]
         study = list_studies((chapter,))[name]
-        place = path.relative_to(studies_dir().parents[2]).as_posix()
+        place = f"src/etude/studies/{path.parent.name}/{path.name}"
         found = entry[lang].replace("|", "\\|")
         lines.append(
             f"| [{name}](../{place}) | **{OUTCOMES[entry['outcome']].to(lang)}** | {OUTCOMES[study.predicted].to(lang)} "  # type: ignore[index]
