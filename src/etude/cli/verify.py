@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.cli.studying import add_measuring, check_measuring, show_measuring
+from etude.core.errors import EtudeError
 from etude.core.text import Lang, Text
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def run(argv: list[str], lang: Lang) -> int:
     output.say(Text(en=f"Report: {report}", zh=f"报告：{report}"))
     full = not arguments.quick and arguments.seeds is None
     if arguments.record:
-        _record(findings, full, output)
+        _record(findings, output)
     code = _code(findings, full, output)
     output.json({"verdicts": [finding.to_json() for finding in findings], "report": str(report), "quick": arguments.quick, "exit_code": code})  # fmt: skip
     return code
@@ -54,7 +55,21 @@ def _read(argv: list[str], lang: Lang) -> Any:
     add_common(parser)
     arguments = parser.parse_args(argv)
     check_measuring(arguments)
+    if arguments.record:
+        _check_record(arguments)
     return arguments
+
+
+def _check_record(arguments: Any) -> None:
+    """Before anything is measured: can its verdicts be recorded?"""
+    from etude.study.recorded import check_checkout
+
+    if arguments.quick or arguments.seeds is not None:
+        raise EtudeError(
+            en="--record is for full runs: leave out --quick and --seeds.",
+            zh="--record 只用于完整运行：请去掉 --quick 与 --seeds。",
+        )
+    check_checkout()
 
 
 def _chosen(what: list[str]) -> list[Study]:
@@ -147,12 +162,9 @@ def _report(findings: list[Finding], folder: Path, lang: Lang, quick: bool) -> P
     return folder / "report.html"
 
 
-def _record(findings: list[Finding], full: bool, output: Output) -> None:
-    from etude.core.errors import EtudeError
+def _record(findings: list[Finding], output: Output) -> None:
     from etude.study.recorded import record
 
-    if not full:
-        raise EtudeError(en="--record is for full runs: leave out --quick and --seeds.", zh="--record 只用于完整运行：请去掉 --quick 与 --seeds。")  # fmt: skip
     for path in record(findings):
         output.say(Text(en=f"Recorded: {path}", zh=f"已记录：{path}"))
 

@@ -54,17 +54,25 @@ def stale() -> list[str]:
     ]
 
 
-def record(findings: list[Finding]) -> list[Path]:
-    """Make these verdicts the recorded ones, and write docs/verdicts; those of other studies stay.
+def check_checkout() -> None:
+    """Verdicts are recorded in the project itself.
 
     Raises:
-        EtudeError: étude is not a checkout, or a study has no verdict.
+        EtudeError: étude is not a checkout.
     """
     if not _docs().is_dir():
         raise EtudeError(
             en=f"--record is for a checkout of étude: {_docs()} is not there. Leave it out.",
             zh=f"--record 只用于 étude 的源码目录：{_docs()} 不存在。请去掉此选项。",
         )
+
+
+def record(findings: list[Finding]) -> list[Path]:
+    """Make these verdicts the recorded ones, and write docs/verdicts; those of other studies stay.
+
+    Raises:
+        EtudeError: a study has no verdict.
+    """
     studies = {name: entry for name, entry in recorded().items() if name in study_files()}
     for finding in findings:
         if finding.verdict is None:
