@@ -41,8 +41,8 @@ COMMANDS = {
     ),
 }
 ABOUT = Text(
-    en="étude: a deep-learning course that runs. Start with: etude train",
-    zh="étude：能运行的深度学习课程。从这里开始：etude train",
+    en="étude: a deep-learning course that runs. Start with: etude lesson, etude studies, or etude train",
+    zh="étude：能运行的深度学习课程。从这里开始：etude lesson、etude studies 或 etude train",
 )
 
 

@@ -84,6 +84,7 @@ def _live(requests: list[Request], output: Output) -> Iterator[Callable[[Progres
     drawn = [0.0]
     with Progress(*columns, console=output.console(), auto_refresh=True, transient=True) as bars:
         total = _count(requests)[1]
+        room = max(bars.console.width - 68, 0)  # what the other columns leave
         bar = bars.add_task("", total=total, name=output.word(Text(en="measuring", zh="测量中")), row="")
 
         def show(progress: Any) -> None:
@@ -93,7 +94,7 @@ def _live(requests: list[Request], output: Output) -> Iterator[Callable[[Progres
             elif time.monotonic() - drawn[0] > 0.1:
                 drawn[0] = time.monotonic()
                 few = "  ".join(f"{key} {shown(value)}" for key, value in list(progress.row.items())[:5])
-                bars.update(bar, name=name, row=few[:90].replace("[", "("))
+                bars.update(bar, name=name, row=few[:room].replace("[", "("))
 
         yield show
 
