@@ -105,7 +105,7 @@ def test_the_list_shows_the_last_verdict_and_says_when_it_is_stale(capsys, monke
 
 
 def test_a_turned_knob_does_not_become_the_last_verdict(capsys):
-    call(capsys, "study", FACTS, "--rows", "2")
+    call(capsys, "study", FACTS, "--rows", "3")
     assert Store().verdicts() == {}
 
 
@@ -134,39 +134,18 @@ def test_verify_writes_a_report_and_its_exit_code_is_about_what_was_recorded(cap
     call(capsys, "verify", FACTS)  # a new study has nothing recorded
 
 
-def test_verify_exits_with_1_when_a_part_does_not_run(capsys, toy_with, tmp_path):
+def test_verify_exits_with_1_when_a_part_does_not_run(capsys, toy, tmp_path):
     told = call(
         capsys,
         "verify",
-        toy_with({"    figure = Figure()": "    raise ValueError('no paint')"}),
+        str(toy(edits={"    figure = Figure()": "    raise ValueError('no paint')"})),
         "--quick",
         code=1,
     )
     assert "figure raised ValueError: no paint" in told.err
     assert "no paint" in (tmp_path / "verify" / "report.html").read_text()
-    told = call(capsys, "verify", toy_with({"    import random\n": "    1 / 0\n"}), code=1)
+    told = call(capsys, "verify", str(toy(edits={"    import random\n": "    1 / 0\n"})), code=1)
     assert "ZeroDivisionError" in told.err
-
-
-@pytest.fixture
-def toy_with(tmp_path, request):
-    import importlib.util
-    from pathlib import Path
-
-    place = Path(__file__).parents[1] / "study" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("study_conftest", place)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def write(edits):
-        text = module.TOY.lstrip()
-        for old, new in edits.items():
-            assert old in text
-            text = text.replace(old, new)
-        (tmp_path / "toy.py").write_text(text, encoding="utf-8")
-        return str(tmp_path / "toy.py")
-
-    return write
 
 
 def test_the_store_is_shown_and_cleared(capsys):

@@ -115,23 +115,20 @@ def _kept(store):
     return store.contents().get("toy", (0, 0))[0] if store.path.exists() else 0
 
 
+def _verify(path, store, seeds, report="r"):
+    """``etude verify`` in a process, and a session, of its own."""
+    order = ["verify", str(path), "--seeds", str(seeds), "--json", "--report", str(path.parent / report)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "etude", *order], env={**os.environ, "ETUDE_STORE": str(store.path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_sigkill_during_verify_loses_no_finished_seed_and_leaves_no_worker(toy, tmp_path):
     path, store = toy(edits=SLOW), Store(tmp_path / "s.sqlite")
-    environment = {**os.environ, "ETUDE_STORE": str(store.path)}
-    order = [
-        sys.executable,
-        "-m",
-        "etude",
-        "verify",
-        str(path),
-        "--seeds",
-        "40",
-        "--report",
-        str(tmp_path / "r"),
-    ]
-    process = subprocess.Popen(order, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+    process = _verify(path, store, 40)
     while _kept(store) < 5:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
@@ -151,41 +148,19 @@ def test_sigkill_during_verify_loses_no_finished_seed_and_leaves_no_worker(toy, 
 
 @pytest.mark.slow
 def test_two_verifies_at_once_do_not_disturb_each_other(toy, tmp_path):
-    path, store = toy(edits=SLOW), tmp_path / "s.sqlite"
-    environment = {**os.environ, "ETUDE_STORE": str(store)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "etude", "verify", str(path), "--seeds", "8", "--json", "--report", str(tmp_path / f"r{i}")],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for i in range(2)
-    ]  # fmt: skip
-    for process in processes:
+    path, store = toy(edits=SLOW), Store(tmp_path / "s.sqlite")
+    for process in [_verify(path, store, 8, report) for report in ("one", "other")]:
         out, _ = process.communicate()
         assert process.returncode == 0
         assert '"outcome": "holds"' in out
-    assert _kept(Store(store)) == 8
+    assert _kept(store) == 8
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
 def test_ctrl_c_keeps_what_is_done_and_says_so(toy, tmp_path):
     path, store = toy(edits=SLOW), Store(tmp_path / "s.sqlite")
-    environment = {**os.environ, "ETUDE_STORE": str(store.path)}
-    order = [
-        sys.executable,
-        "-m",
-        "etude",
-        "verify",
-        str(path),
-        "--seeds",
-        "40",
-        "--report",
-        str(tmp_path / "r"),
-    ]
-    process = subprocess.Popen(
-        order, env=environment, stderr=subprocess.PIPE, start_new_session=True, text=True
-    )
+    process = _verify(path, store, 40)
     while _kept(store) < 3:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the whole group

@@ -21,7 +21,7 @@ def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
     parser = Parser("etude store", lang, ABOUT)
     parser.add_argument("action", nargs="?", default="show", metavar="|".join(ACTIONS), help=parser.words("what to do (show)", "操作（show）"))  # fmt: skip
-    parser.add_argument("names", nargs="*", metavar="STUDY", help=parser.words("clear: only these", "clear：只清除这些"))  # fmt: skip
+    parser.add_argument("names", nargs="*", metavar="STUDY", help=parser.words("only these", "只涉及这些"))  # fmt: skip
     parser.add_argument("--yes", action="store_true", help=parser.words("clear: do not ask", "clear：不再询问"))
     add_common(parser)
     arguments = parser.parse_args(argv)
@@ -31,11 +31,15 @@ def run(argv: list[str], lang: Lang) -> int:
     from etude.study.store import Store
 
     store = Store()
-    return _clear(store, arguments, output) if arguments.action == "clear" else _show(store, output)
+    return (
+        _clear(store, arguments, output)
+        if arguments.action == "clear"
+        else _show(store, arguments.names, output)
+    )
 
 
-def _show(store: Any, output: Output) -> int:
-    contents = store.contents()
+def _show(store: Any, names: list[str], output: Output) -> int:
+    contents = {name: found for name, found in store.contents().items() if not names or name in names}
     rows: list[list[Any]] = [[name, count, _size(size)] for name, (count, size) in sorted(contents.items())]
     if rows:
         output.table([Text(en="study", zh="研究"), Text(en="seeds kept", zh="已存种子数"), Text(en="size", zh="大小")], rows)  # fmt: skip

@@ -28,10 +28,12 @@ def run(argv: list[str], lang: Lang) -> int:
     arguments = parser.parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
     from etude.study.catalog import list_studies
+    from etude.study.recorded import recorded
     from etude.study.store import Store
 
     studies, last = list_studies(tuple(arguments.chapters)), Store().verdicts()
-    found = {name: _verdict(study, last.get(name)) for name, study in studies.items()}
+    known = recorded()
+    found = {name: _verdict(study, last.get(name), known.get(name)) for name, study in studies.items()}
     for chapter in dict.fromkeys(study.chapter for study in studies.values()):
         rows: list[list[Any]] = [
             [name, study.claim, _said(found[name])]
@@ -54,15 +56,13 @@ def _chapter_title(chapter: int | None, lang: Lang) -> str:
     return lesson.title(lang) if lesson else Text(en=f"Chapter {chapter}", zh=f"第 {chapter} 章").to(lang)
 
 
-def _verdict(study: Study, last: LastVerdict | None) -> dict[str, Any]:
+def _verdict(study: Study, last: LastVerdict | None, entry: dict[str, Any] | None) -> dict[str, Any]:
     """The last verdict here, or the one the project recorded; whether it is of today's code."""
     from etude.study.fingerprint import verdict_key
-    from etude.study.recorded import recorded
 
     key = verdict_key(study, study.knobs())
     if last is not None:
         return {"outcome": last.outcome, "sentence": last.sentence, "stale": last.key != key, "made": last.made, "recorded": False}  # fmt: skip
-    entry = recorded().get(study.name)
     if entry is None:
         return {"outcome": None, "sentence": None, "stale": False, "made": None, "recorded": False}
     said = Text(en=entry["en"], zh=entry["zh"])

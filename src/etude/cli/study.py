@@ -14,6 +14,7 @@ from etude.core.text import Lang, Text
 
 if TYPE_CHECKING:
     from etude.study.collect import Request
+    from etude.study.store import Store
     from etude.study.study import Study
     from etude.study.verdict import Verdict
 
@@ -31,14 +32,18 @@ def run(argv: list[str], lang: Lang) -> int:
         parser.add_argument("name", metavar="NAME", help=parser.words("a study (see etude studies) or a .py file", "研究的名称（见 etude studies）或 .py 文件"))  # fmt: skip
         parser.parse_args(argv)  # shows the help, or says that the name is missing
     from etude.study.catalog import load_study
+    from etude.study.findings import keep_verdict
+    from etude.study.store import Store
 
     study = load_study(str(name))
     arguments, knobs = _read(argv, study, lang)
     output = Output(lang, arguments.json, arguments.quiet)
     figure = figure_path(arguments.figure, STUDY_FIGURES)
-    request = _measure(study, knobs, arguments, output)
+    store = None if arguments.fresh else Store()
+    request = _measure(study, knobs, store, arguments, output)
     verdict = study.verdict(request.all_rows())
-    _keep(request, verdict, knobs)
+    if store:
+        keep_verdict(store, request, verdict)
     where = _draw(study, request, figure, lang)
     _tell(study, request, verdict, where, output)
     return 0
@@ -76,9 +81,10 @@ def _read(argv: list[str], study: Study, lang: Lang) -> tuple[Any, dict[str, Any
     return arguments, chosen(arguments, study.Knobs)
 
 
-def _measure(study: Study, turned: dict[str, Any], arguments: Any, output: Output) -> Request:
+def _measure(
+    study: Study, turned: dict[str, Any], store: Store | None, arguments: Any, output: Output
+) -> Request:
     from etude.study.collect import Request, collect
-    from etude.study.store import Store
 
     knobs = study.knobs(**turned)
     seeds = arguments.seeds or study.seeds
@@ -91,7 +97,7 @@ def _measure(study: Study, turned: dict[str, Any], arguments: Any, output: Outpu
     request = Request(study, knobs, tuple(range(seeds)))
     try:
         with show_measuring([request], output) as show:
-            for progress in collect([request], None if arguments.fresh else Store(), arguments.jobs):
+            for progress in collect([request], store, arguments.jobs):
                 show(progress)
                 if request.failure:
                     raise EtudeError(request.failure.en, request.failure.zh)
@@ -100,17 +106,6 @@ def _measure(study: Study, turned: dict[str, Any], arguments: Any, output: Outpu
                          zh=f"已停止：{seeds} 个种子中的 {len(request.rows)} 个已保存；重复同一命令即可继续。"))  # fmt: skip
         raise
     return request
-
-
-def _keep(request: Request, verdict: Verdict, turned: dict[str, Any]) -> None:
-    """A full run with the study's own knobs is its last verdict."""
-    if turned or request.study.chapter is None or len(request.seeds) < request.study.seeds:
-        return
-    from etude.study.fingerprint import verdict_key
-    from etude.study.store import Store
-
-    key = verdict_key(request.study, request.knobs)
-    Store().put_verdict(request.study.name, key, verdict, len(request.seeds))
 
 
 def _draw(study: Study, request: Request, path: Path | None, lang: Lang) -> Path:

@@ -33,9 +33,13 @@ def run(argv: list[str], lang: Lang) -> int:
     studies = _chosen(arguments.what)
     store = None if arguments.fresh else Store()
     requests = [_request(study, arguments) for study in studies]
+    folder = Path(arguments.report)
+    folder.mkdir(
+        parents=True, exist_ok=True
+    )  # a place that cannot be written is told before anything is measured
     findings = _judge(requests, store, arguments, output)
     _tell(findings, output)
-    report = _report(findings, Path(arguments.report), lang, arguments.quick)
+    report = _report(findings, folder, lang, arguments.quick)
     output.say(Text(en=f"Report: {report}", zh=f"报告：{report}"))
     full = not arguments.quick and arguments.seeds is None
     if arguments.record:
@@ -99,8 +103,7 @@ def _request(study: Study, arguments: Any) -> Request:
 def _judge(requests: list[Request], store: Store | None, arguments: Any, output: Output) -> list[Finding]:
     """Every study, judged as soon as its last seed is there."""
     from etude.study.collect import collect
-    from etude.study.findings import find
-    from etude.study.fingerprint import verdict_key
+    from etude.study.findings import find, keep_verdict
 
     found: dict[str, Finding] = {}
     try:
@@ -113,10 +116,8 @@ def _judge(requests: list[Request], store: Store | None, arguments: Any, output:
                     continue
                 found[name] = find(request, output.lang)
                 verdict = found[name].verdict
-                full = not arguments.quick and len(request.seeds) >= request.study.seeds
-                if store and verdict and full and request.study.chapter is not None:
-                    key = verdict_key(request.study, request.knobs)
-                    store.put_verdict(name, key, verdict, len(request.seeds))
+                if store and verdict:
+                    keep_verdict(store, request, verdict)
     except KeyboardInterrupt:
         done = sum(len(request.rows) for request in requests)
         total = sum(len(request.seeds) for request in requests)
@@ -154,7 +155,6 @@ def _report(findings: list[Finding], folder: Path, lang: Lang, quick: bool) -> P
     from etude.core.files import write_json, write_text
     from etude.study.report import render
 
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(
         folder / "verdicts.json", {"quick": quick, "verdicts": [finding.to_json() for finding in findings]}
     )

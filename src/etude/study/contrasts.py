@@ -32,7 +32,6 @@ class _Asked:
     where: dict[str, Any]
     region: tuple[float, float]
     look: Look
-    paired: bool = True
     log_x: bool = False
     log_y: bool = False
 
@@ -61,14 +60,7 @@ def unpaired_difference(
 ) -> Verdict:  # fmt: skip
     """As `paired_difference`, for conditions that have nothing but their seeds' numbers in common (Welch 1947)."""
     asked = _Asked(
-        "difference",
-        value,
-        by,
-        (greater, lesser),
-        where or {},
-        (margin, math.inf),
-        Look(what, unit, scale),
-        False,
+        "difference", value, by, (greater, lesser), where or {}, (margin, math.inf), Look(what, unit, scale)
     )
     return _unpaired(rows, asked, lambda x: x)
 
@@ -90,7 +82,7 @@ def unpaired_ratio(
     where: dict[str, Any] | None = None,
 ) -> Verdict:  # fmt: skip
     """As `paired_ratio`, for conditions that are not paired by seed."""
-    asked = _Asked("ratio", value, by, (greater, lesser), where or {}, (margin, math.inf), Look(what), False)
+    asked = _Asked("ratio", value, by, (greater, lesser), where or {}, (margin, math.inf), Look(what))
     return _unpaired(rows, asked, _log)
 
 
@@ -119,7 +111,7 @@ def trend(
     The slope is that of least squares within each seed; with logarithms (base 10) it is a power or a rate.
     """
     region = (-math.inf, -margin) if falling else (margin, math.inf)
-    asked = _Asked("slope", value, by, (), where or {}, region, Look(what, unit, scale), True, log_x, log_y)
+    asked = _Asked("slope", value, by, (), where or {}, region, Look(what, unit, scale), log_x, log_y)
 
     def slope(points: list[tuple[float, float]]) -> float:
         x = [_log10(a) if log_x else a for a, _ in points]
@@ -183,7 +175,7 @@ def _verdict(
     contrast = Contrast(
         kind=asked.kind, value=asked.value, by=asked.by, groups=asked.groups, where=asked.where,
         estimate=mean, low=bottom, high=top, at_least=asked.region[0], at_most=asked.region[1],
-        seeds=seeds, p_holds=p_holds, p_fails=p_fails, problem=problem, paired=asked.paired,
+        seeds=seeds, p_holds=p_holds, p_fails=p_fails, problem=problem,
         log_x=asked.log_x, log_y=asked.log_y or logarithmic,
         sentence=sentence(asked.kind, asked.look, mean, bottom, top, *asked.region, seeds=seeds, problem=problem),
     )  # fmt: skip

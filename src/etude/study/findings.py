@@ -9,6 +9,8 @@ from etude.core.errors import EtudeError
 from etude.core.plotting import drawing, png
 from etude.core.text import Lang, Text
 from etude.study.collect import Request
+from etude.study.fingerprint import verdict_key
+from etude.study.store import Store
 from etude.study.study import Study
 from etude.study.verdict import OUTCOMES, Verdict
 from etude.train.report.document import DPI
@@ -71,6 +73,14 @@ def find(request: Request, lang: Lang) -> Finding:
                 en=f"{study.name}: {part.en} raised {said}.", zh=f"{study.name}：{part.zh} 抛出异常 {said}。"
             )
     return Finding(study, verdict, picture, failure, len(request.rows), request.seconds)
+
+
+def keep_verdict(store: Store, request: Request, verdict: Verdict) -> None:
+    """Keep the verdict of a full run of one of the course's studies, with the knobs as they were; of no other."""
+    study = request.study
+    if study.chapter is None or request.knobs != study.knobs() or len(request.seeds) < study.seeds:
+        return
+    store.put_verdict(study.name, verdict_key(study, request.knobs), verdict, len(request.seeds))
 
 
 def outcome_text(outcome: str | None) -> Text:

@@ -40,11 +40,6 @@ def verdict_key(study: Study, knobs: BaseKnobs) -> str:
     return _hash(hashlib.sha256(source).hexdigest(), code, knobs.model_dump(), study.chunk)
 
 
-def modules_of(study: Study) -> set[str]:
-    """The étude modules that ``study`` imports, directly or not."""
-    return set(_closure([*_imports([ast.parse(study.path.read_bytes())]), *_data(study)]))
-
-
 def _hash(own: str, code: dict[str, str], knobs: dict[str, Any], chunk: int) -> str:
     try:
         torch = version("torch")

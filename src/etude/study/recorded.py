@@ -8,7 +8,7 @@ from typing import Any
 from etude.core.errors import EtudeError
 from etude.core.files import read_json, write_json, write_text
 from etude.core.text import Lang, Text
-from etude.study.catalog import chapter_of, list_studies, studies_dir, study_files
+from etude.study.catalog import chapter_of, list_studies, load_study, studies_dir, study_files
 from etude.study.findings import Finding
 from etude.study.fingerprint import verdict_key
 from etude.study.verdict import OUTCOMES, Outcome
@@ -101,7 +101,7 @@ def table(lang: Lang) -> str:
         if chapter_of(path) != chapter:
             chapter = chapter_of(path)
             lines += ["", "## " + _CHAPTER.format(number=chapter).to(lang), "", _COLUMNS.to(lang)]
-        study = list_studies((chapter,))[name]
+        study = load_study(name)
         place = f"src/etude/studies/{path.parent.name}/{path.name}"
         found = entry[lang].replace("|", "\\|")
         lines.append(

@@ -7,7 +7,6 @@ two processes that measure the same store the same, and the first one's stay.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import time
 import zlib
@@ -56,7 +55,7 @@ _verdicts = Table(
     "verdicts", _tables,
     Column("study", String, primary_key=True), Column("key", String, nullable=False),
     Column("outcome", String, nullable=False), Column("en", String, nullable=False), Column("zh", String, nullable=False),
-    Column("seeds", Integer, nullable=False), Column("content", String, nullable=False), Column("made", String, nullable=False),
+    Column("seeds", Integer, nullable=False), Column("made", String, nullable=False),
 )  # fmt: skip
 
 
@@ -113,7 +112,7 @@ class Store:
         """Keep the verdict of a full run, in place of the one before."""
         values = {
             "study": study, "key": key, "outcome": verdict.outcome, "en": verdict.sentence.en, "zh": verdict.sentence.zh,
-            "seeds": seeds, "content": json.dumps(verdict.to_json(), ensure_ascii=False), "made": _now(),
+            "seeds": seeds, "made": _now(),
         }  # fmt: skip
         with self._transaction() as connection:
             connection.execute(insert(_verdicts).values(values).on_conflict_do_update(["study"], set_=values))

@@ -35,7 +35,6 @@ class Contrast:
         seeds: how many seeds went in.
         p_holds, p_fails: one-sided p-values against "not in the region" and "not outside it".
         problem: why there is no interval, if there is none.
-        paired: whether the two conditions of a seed belong together.
         log_x, log_y: the slope is over, the effect is of, logarithms.
     """
 
@@ -54,7 +53,6 @@ class Contrast:
     p_fails: float
     sentence: Text
     problem: Text | None = None
-    paired: bool = True
     log_x: bool = False
     log_y: bool = False
 
