@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import NoReturn
 
 from etude.core.errors import EtudeError
@@ -85,4 +86,4 @@ def _in_chinese(message: str) -> str:
         ("argument ", "参数 "),
     ):
         message = message.replace(en, zh)
-    return message
+    return re.sub(r"(参数 \S+): ", r"\1：", message).replace("： ", "：")
