@@ -11,11 +11,15 @@ from torch import Tensor, nn
 from etude.core.errors import EtudeError
 from etude.tasks.task import Part
 
+_AUXILIARY = 0.3
+
 
 class Classification:
     """Train a model that gives one logit a class.
 
-    A batch is ``(inputs, labels)``: inputs as the model takes them, labels int64 ``[batch]``.
+    A batch is ``(inputs, labels)``: inputs as the model takes them, labels int64 ``[batch]``, or of mixed examples
+    (mixup) the share of each class, float32 ``[batch, num_classes]``. In training a model may give further logits
+    after its own, from auxiliary classifiers; each adds 0.3 of its loss (Szegedy et al. 2014, section 5).
 
     Args:
         model: maps inputs to logits ``[batch, num_classes]``.
@@ -32,7 +36,7 @@ class Classification:
     def parts(self, batch: tuple[Tensor, Tensor]) -> Iterator[Part]:
         """One part: the model, with the mean cross-entropy of the batch in nats."""
         inputs, labels = batch
-        yield Part("model", lambda: self._cross_entropy(self.model(inputs), labels, self.label_smoothing))
+        yield Part("model", lambda: self._loss(self.model(inputs), labels))
 
     def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """``loss`` (mean cross-entropy, nats) and ``accuracy`` (share of the right class on top)."""
@@ -60,10 +64,20 @@ class Classification:
             labels.append(batch_labels.cpu())
         return torch.cat(probabilities), torch.cat(labels)
 
+    def _loss(self, outputs: Tensor | tuple[Tensor | None, ...], labels: Tensor) -> Tensor:
+        main, *auxiliary = (outputs,) if isinstance(outputs, Tensor) else outputs
+        loss = self._cross_entropy(main, labels, self.label_smoothing)  # type: ignore[arg-type]
+        for logits in auxiliary:
+            if logits is not None:
+                loss = loss + _AUXILIARY * self._cross_entropy(logits, labels, self.label_smoothing)
+        return loss
+
     def _cross_entropy(
         self, logits: Tensor, labels: Tensor, smoothing: float, reduction: str = "mean"
     ) -> Tensor:
-        if logits.ndim != 2 or labels.ndim != 1 or len(logits) != len(labels) or labels.is_floating_point():
+        shares = labels.is_floating_point() and labels.shape == logits.shape
+        indices = not labels.is_floating_point() and labels.ndim == 1 and len(logits) == len(labels)
+        if logits.ndim != 2 or not (shares or indices):
             raise EtudeError(
                 en=f"Classification takes logits [batch, num_classes] and integer labels [batch]; the model gave "
                 f"{list(logits.shape)}, the labels are {str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}. "

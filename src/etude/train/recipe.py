@@ -9,6 +9,10 @@ from pydantic import model_validator
 from etude.core.settings import EtudeErrorValue, Settings, setting
 from etude.core.text import Text
 
+Optimizer = Literal[
+    "sgd", "asgd", "adadelta", "adagrad", "adam", "adamw", "adamax", "sparseadam", "rmsprop", "rprop", "lbfgs", "muon"
+]  # fmt: skip
+
 
 class Recipe(Settings):
     """How to train: everything about a run that is neither the data nor the model.
@@ -34,18 +38,36 @@ class Recipe(Settings):
     batch_size: int = setting(
         64, ge=1, unit="examples", about=Text(en="examples in one step", zh="每一步的样本数")
     )
-    optimizer: Literal["sgd", "adam", "adamw"] = setting(
-        "adamw", about=Text(en="rule for the update", zh="更新规则（优化器）")
-    )
+    optimizer: Optimizer = setting("adamw", about=Text(en="rule for the update", zh="更新规则（优化器）"))
     learning_rate: float = setting(
         1e-3,
         gt=0,
         about=Text(en="size of the step (its peak, under a schedule)", zh="学习率（有调度时为峰值）"),
     )
-    momentum: float = setting(0.9, ge=0, lt=1, about=Text(en="momentum of SGD", zh="SGD 的动量"))
-    schedule: Literal["constant", "cosine", "one-cycle"] = setting(
+    momentum: float = setting(
+        0.9, ge=0, lt=1, about=Text(en="momentum of SGD, RMSprop and Muon", zh="SGD、RMSprop 与 Muon 的动量")
+    )
+    schedule: Literal["constant", "cosine", "one-cycle", "step"] = setting(
         "one-cycle",
         about=Text(en="how the learning rate changes over the run", zh="学习率在训练过程中的变化方式"),
+    )
+    step_size: float | None = setting(
+        None,
+        gt=0,
+        unit="epochs",
+        about=Text(
+            en="under the step schedule: epochs between two drops of the learning rate (else a third of the run)",
+            zh="step 调度：学习率每隔多少轮下降一次（默认为全程的三分之一）",
+        ),
+    )
+    gamma: float = setting(
+        0.1,
+        gt=0,
+        lt=1,
+        about=Text(
+            en="under the step schedule: what the learning rate is multiplied by at a drop",
+            zh="step 调度：每次下降时学习率乘以的系数",
+        ),
     )
     warmup_epochs: float = setting(
         0.0,
@@ -97,6 +119,53 @@ class Recipe(Settings):
         about=Text(
             en="vary training pictures: mirror, pad and crop, as the data set allows",
             zh="数据扩充：在数据集允许时翻转、填充后裁剪",
+        ),
+    )
+    random_resized_crop: bool = setting(
+        False,
+        about=Text(
+            en="train on random parts of each picture, in random sizes and proportions",
+            zh="随机缩放裁剪：训练时从每张图片取随机大小与比例的一块",
+        ),
+    )
+    color_jitter: float = setting(
+        0.0,
+        ge=0,
+        le=1,
+        about=Text(
+            en="largest change of brightness, contrast, saturation (0.4 is usual) of training pictures",
+            zh="颜色抖动：训练图片亮度、对比度、饱和度的最大变化（常用 0.4）",
+        ),
+    )
+    cutout: int = setting(
+        0,
+        ge=0,
+        unit="pixels",
+        about=Text(
+            en="side of the square blotted out of each training picture", zh="从每张训练图片中抹去的正方形边长"
+        ),
+    )
+    mixup: float = setting(
+        0.0,
+        ge=0,
+        about=Text(
+            en="mix each training picture with another: parameter of the Beta distribution (0.2 is usual)",
+            zh="把两张训练图片混合：Beta 分布的参数（常用 0.2）",
+        ),
+    )
+    freeze: bool = setting(
+        False,
+        about=Text(
+            en="train the last layer only, leave the others as they are", zh="只训练最后一层，其余层冻结"
+        ),
+    )
+    backbone_rate: float = setting(
+        1.0,
+        gt=0,
+        le=1,
+        about=Text(
+            en="learning rate of the layers below the last one, as a share of that of the last one",
+            zh="最后一层以下各层的学习率占最后一层学习率的比例",
         ),
     )
     early_stopping: int | None = setting(
