@@ -47,7 +47,8 @@ def run(argv: list[str], lang: Lang) -> int:
         output.json(summary(found, found.results.get("steps", 0), since_enter()))
         return 0
     prepare_process(found.record.get("choices", {}).get("threads"))
-    from etude.train.start import resume_run, version_changes
+    from etude.train.record import version_changes
+    from etude.train.start import resume_run
 
     with output.loading() as progress:
         session = resume_run(found, step=arguments.step, progress=progress)

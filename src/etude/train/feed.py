@@ -9,6 +9,8 @@ from etude.core.errors import EtudeError
 from etude.data.batches import ImageBatches
 from etude.data.dataset import ImageData
 from etude.data.loaders import LoaderBatches, is_own_data
+from etude.data.table import TableData
+from etude.data.table_batches import TableBatches
 from etude.tasks.task import Task
 from etude.train.choices import Choices, choose
 from etude.train.recipe import Recipe
@@ -56,6 +58,8 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
         feed = ImageBatches(
             data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last
         )
+    elif isinstance(data, TableData):
+        feed = TableBatches(data, recipe.batch_size, recipe.seed, choices.device)
     elif is_own_data(data):
         train, validation, test = (
             [*data, None, None][:3] if isinstance(data, (tuple, list)) else (data, None, None)

@@ -18,7 +18,7 @@ from etude.data.dataset import Examples, ImageData
 from etude.tasks.classification import Classification
 from etude.train.finish import load_weights
 from etude.train.run import Run, open_run
-from etude.train.start import rebuild_model
+from etude.train.record import rebuild_model
 
 
 class Predictor:
@@ -114,7 +114,7 @@ def examples_to_measure(
         EtudeError: the data does not fit the run.
     """
     from etude.data.catalog import list_datasets, load_data
-    from etude.train.start import reload_data
+    from etude.train.record import reload_data
 
     if data is None:
         own = reload_data(predictor.run, progress)
