@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tarfile
 import textwrap
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def real_data() -> Path:
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("needs ../shared/data, which lies beside the checkout on the developers' machines only")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_set(real_data, tmp_path_factory):
+    """The folder of a data set that is not bundled, by its name: from the real data, unpacked; skips without it."""
+
+    def folder(name: str) -> Path:
+        packed = real_data / f"{name}-jpg.tar"
+        if packed.is_file():
+            unpacked = tmp_path_factory.getbasetemp() / name
+            if not unpacked.exists():
+                with tarfile.open(packed) as archive:
+                    archive.extractall(unpacked, filter="data")
+            return unpacked
+        if not (real_data / name).is_dir():
+            pytest.skip(f"{name} is not among the real data")
+        return real_data / name
+
     return folder
 
 

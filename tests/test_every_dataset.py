@@ -17,7 +17,7 @@ NAMES = list(list_datasets())
 def loaded(request):
     entry = list_datasets()[request.param]
     if entry.where(Path("nowhere")) is None:
-        folder = request.getfixturevalue("real_data") / request.param
+        folder = request.getfixturevalue("real_set")(request.param)
         return entry, folder, load_data(request.param, data_dir=folder)
     return entry, None, load_data(request.param)
 
