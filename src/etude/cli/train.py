@@ -25,23 +25,25 @@ def run(argv: list[str], lang: Lang) -> int:
 
     prepare_process()
     from etude.data.catalog import load_data
-    from etude.train.recommended import recommend, recommended_model
-    from etude.train.start import start_run
+    from etude.train.start import check_wishes, start_run
 
-    load = {"data_dir": arguments.data_dir, "image_size": arguments.image_size}
+    wishes = {
+        "model": arguments.model,
+        "model_settings": arguments.setting,
+        "weights": arguments.weights,
+        "pretrained": arguments.pretrained,
+    }
+    seed = check_wishes(**wishes, **settings)  # a misspelt name is told before the data is read
+    load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target", "task")}
     load = {name: value for name, value in load.items() if value is not None}
-    if arguments.model:
-        from etude.models.catalog import find_model
-
-        find_model(arguments.model)  # a misspelt name is told before the data is read
-    seed = recommend(arguments.model or "", 0, settings).seed  # and so is a setting out of bounds
     with output.loading() as progress:
         data = load_data(arguments.data, seed=seed, progress=progress, **load)
     for finding in data.findings:
         output.warn(finding)
-    model = arguments.model or recommended_model(data.input_shape)
-    recipe = recommend(model, len(data.train), settings)
-    session = start_run(data, model, recipe, run_dir=arguments.run_dir)
+    with output.loading() as progress:
+        session = start_run(data, **wishes, run_dir=arguments.run_dir, progress=progress, **settings)
+    for note in session.notes:
+        output.warn(note)
     return train_to_the_end(session, output, since_enter)
 
 
@@ -56,30 +58,14 @@ def _read(argv: list[str], lang: Lang):
         default="fashion-mnist",
         metavar="DATA",
         help=parser.words(
-            "a data set (see etude datasets) or your own folder of pictures: CLASS/*.jpg",
-            "数据集名称（见 etude datasets），或自己的图片文件夹：类别/*.jpg",
+            "a data set (see etude datasets), your own folder of pictures (CLASS/*.jpg), or a table (FILE.csv)",
+            "数据集名称（见 etude datasets）、自己的图片文件夹（类别/*.jpg）或表格（文件.csv）",
         ),
     )
-    parser.add_argument(
-        "--model", metavar="NAME", help=parser.words("a model (see etude models)", "模型（见 etude models）")
-    )
+    _add_data(parser)
+    _add_model(parser)
     parser.add_argument(
         "--run-dir", metavar="DIR", help=parser.words("keep the run here", "训练记录的保存位置")
-    )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help=parser.words(
-            "where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置（默认 $ETUDE_DATA）"
-        ),
-    )
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        metavar="N",
-        help=parser.words(
-            "side of the squares your own pictures become, in pixels", "自己的图片统一成的边长（像素）"
-        ),
     )
     add_settings(parser, Recipe, parser.words("recipe", "训练设置"))
     add_common(parser)
@@ -90,3 +76,74 @@ def _read(argv: list[str], lang: Lang):
             zh="同时给出了 --epochs 与 --steps；请只用其中一个指定训练长度。",
         )
     return arguments, Output(lang, arguments.json, arguments.quiet), chosen(arguments, Recipe)
+
+
+def _add_data(parser: Parser) -> None:
+    group = parser.add_argument_group(parser.words("data", "数据"))
+    group.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help=parser.words(
+            "where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置（默认 $ETUDE_DATA）"
+        ),
+    )
+    group.add_argument(
+        "--image-size",
+        type=int,
+        metavar="N",
+        help=parser.words(
+            "side of the squares your own pictures become, in pixels", "自己的图片统一成的边长（像素）"
+        ),
+    )
+    group.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help=parser.words(
+            "the column of a table to be learnt (else the last)", "表格中要学习的列（默认最后一列）"
+        ),
+    )
+    group.add_argument(
+        "--task",
+        choices=("classification", "regression"),
+        help=parser.words(
+            "whether that column is one of some classes or a number (else as it looks)",
+            "该列是类别还是数值（默认自动判断）",
+        ),
+    )
+
+
+def _add_model(parser: Parser) -> None:
+    group = parser.add_argument_group(parser.words("model", "模型"))
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        help=parser.words(
+            "a model (see etude models), or torchvision:NAME", "模型（见 etude models），或 torchvision:名称"
+        ),
+    )
+    group.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=parser.words(
+            "a setting of the model, such as widths=64,32; may be repeated",
+            "模型的设置项，例如 widths=64,32；可重复使用",
+        ),
+    )
+    group.add_argument(
+        "--weights",
+        metavar="FILE|RUN",
+        help=parser.words(
+            "begin with the weights of a file (.safetensors, .pth) or of a run",
+            "从权重文件（.safetensors、.pth）或某次训练的权重开始",
+        ),
+    )
+    group.add_argument(
+        "--pretrained",
+        action="store_true",
+        help=parser.words(
+            "begin with weights that étude ships, or torchvision's (downloaded once)",
+            "从 étude 自带的权重或 torchvision 的权重（只下载一次）开始",
+        ),
+    )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from etude.core.errors import EtudeError
 from etude.core.seeds import restore_generators
+from etude.core.text import Text
 from etude.tasks.task import Task
 from etude.train.checkpoint import load_checkpoint, save_checkpoint
 from etude.train.choices import differences
@@ -35,12 +36,14 @@ class Session:
         state: the state of the training.
         resumed_from_step: where this process began; 0 for a new run.
         train_seconds: time spent in training, validation included, over all processes of the run.
+        notes: what a person should know of how the run began, such as that the head was replaced.
     """
 
     def __init__(self, run: Run, task: Task, feed: Feed, state: State) -> None:
         self.run, self.task, self.feed, self.state = run, task, feed, state
         self.resumed_from_step = 0
         self.train_seconds = 0.0
+        self.notes: list[Text] = []
         self._generators: dict[str, Any] | None = None
         self._held: list[Step | Epoch] = []
         self._saved: tuple[int, int, bool] | None = None

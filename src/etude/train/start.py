@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,16 @@ from torch import nn
 
 from etude.core.errors import EtudeError
 from etude.core.seeds import seed_everything
+from etude.core.settings import make
 from etude.data.catalog import load_data
 from etude.data.dataset import ImageData
 from etude.data.table import TableData
+from etude.models.catalog import find_model
+from etude.models.settings import read_setting
 from etude.train.choices import choices_from_json
 from etude.train.feed import as_feed, steps_per_epoch
 from etude.train.recipe import Recipe
+from etude.train.recommended import recommend, recommended_model
 from etude.train.record import (
     build_network,
     build_task,
@@ -25,7 +29,6 @@ from etude.train.record import (
     reload_data,
     task_record,
 )
-from etude.train.recommended import recommend, recommended_model
 from etude.train.run import Run, create_run, open_run
 from etude.train.session import Session
 from etude.train.state import State
@@ -39,7 +42,10 @@ def start_run(
     task: str | None = None,
     run_dir: Path | str | None = None,
     load: dict[str, Any] | None = None,
-    model_settings: dict[str, Any] | None = None,
+    model_settings: dict[str, Any] | Sequence[str] | None = None,
+    weights: Path | str | None = None,
+    pretrained: bool = False,
+    progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Session:
     """Begin a run; iterate over what is returned to train.
@@ -53,8 +59,13 @@ def start_run(
         task: ``"classification"`` or ``"regression"``; None: what the data is for.
         run_dir: where to keep the run; None: a new name in the folder of runs.
         load: further arguments of `etude.load_data`, where ``data`` is a name or a path.
-        model_settings: further arguments of `etude.build_model`, where ``model`` is a name.
-        **settings: settings of the recipe that take precedence, for instance ``epochs=3``.
+        model_settings: further arguments of `etude.build_model`, where ``model`` is a name; or as typed on a
+            command line, ``["widths=64,32"]``.
+        weights: begin with those of a file (``.safetensors``, or ``.pth`` without pickled objects) or of a run.
+        pretrained: begin with those that étude ships for the model, or torchvision's.
+        progress: called with (done, total) while weights are downloaded.
+        **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``learning_rate="auto"``
+            finds one by a range test (Smith 2017).
 
     Raises:
         EtudeError: a name, a setting or the data is no good; nothing has been written.
@@ -67,12 +78,14 @@ def start_run(
     if known:
         model = model or recommended_model(data.input_shape)
     name = model if isinstance(model, str) else type(model).__name__
+    find_rate = settings.get("learning_rate") == "auto"
+    settings = _without_auto(settings)
     if recipe is None:
         recipe = recommend(name, len(data.train) if known else 0, settings)
     elif settings:
-        recipe = Recipe.model_validate((recipe.model_dump() | settings))
+        recipe = make(Recipe, recipe.model_dump() | settings)
     seed_everything(recipe.seed)
-    build = _build(model, data, recipe, model_settings or {})
+    build = _build(model, data, recipe, _read_settings(model, model_settings))
     net = model if isinstance(model, nn.Module) else build_network(build)
     kind = data.kind if isinstance(data, TableData) else task or "classification"
     made = build_task(task_record(data, kind), net, recipe.label_smoothing)
@@ -82,6 +95,24 @@ def start_run(
     session = Session(run, made, feed, state)
     session.save()  # a run killed before its first checkpoint resumes from its start
     return session
+
+
+def check_wishes(
+    model: str | None = None,
+    model_settings: Sequence[str] = (),
+    weights: Path | str | None = None,
+    pretrained: bool = False,
+    **settings: Any,
+) -> int:
+    """What can be told of the arguments of `start_run` before the data is read; the seed of the run.
+
+    Raises:
+        EtudeError: a name is unknown, a setting is out of bounds, or two do not go together.
+    """
+    if model is not None:
+        find_model(model)
+        _read_settings(model, model_settings)
+    return recommend(model or "", 0, _without_auto(settings)).seed
 
 
 def resume_run(
@@ -136,3 +167,18 @@ def _build(model: Any, data: Any, recipe: Recipe, settings: dict[str, Any]) -> d
         )
     build = {"name": model, "input_shape": list(data.input_shape), "num_classes": data.num_classes} | settings
     return build if recipe.dropout is None else build | {"dropout": recipe.dropout}
+
+
+def _read_settings(model: Any, words: dict[str, Any] | Sequence[str] | None) -> dict[str, Any]:
+    if not words or isinstance(words, dict):
+        return dict(words or {})
+    if not isinstance(model, str):
+        raise EtudeError(
+            en=f"The setting '{words[0]}' is of a model; name the model too, for example model mlp.",
+            zh=f"“{words[0]}”是模型的设置项；请同时指明模型，例如 mlp。",
+        )
+    return dict(read_setting(find_model(model), each) for each in words)
+
+
+def _without_auto(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if (name, value) != ("learning_rate", "auto")}
