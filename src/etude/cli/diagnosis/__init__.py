@@ -1,0 +1,1 @@
+"""What ``etude doctor`` looks at: one file a section, each giving facts for a machine and findings for a person."""
