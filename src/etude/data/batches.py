@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from etude.core.devices import available_memory
 from etude.core.seeds import derive_seed
-from etude.data.augment import flip_and_crop
+from etude.data.augmentation import Augmentation
 from etude.data.dataset import Examples, ImageData
 
 EVALUATION_BATCH_SIZE = 1000
@@ -19,7 +20,10 @@ _SHARE_OF_MEMORY = 0.4  # larger sets stay on the disk, memory-mapped
 
 
 class Batch(NamedTuple):
-    """``inputs`` float32 ``[batch, channels, height, width]``, normalised; ``labels`` int64 ``[batch]``."""
+    """``inputs`` float32 ``[batch, channels, height, width]``, normalised; ``labels`` int64 ``[batch]``.
+
+    Where examples are mixed (mixup), labels are the share of each class, float32 ``[batch, num_classes]``.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -37,8 +41,12 @@ class ImageBatches:
             (batch normalisation cannot work on one).
         seed: all chance follows from it.
         device: where the batches are made.
-        augment: vary the training pictures as ``data.augmentations`` allows.
+        augment: what is done to training pictures; they are mirrored, and padded and cropped, only where
+            ``data.augmentations`` allows it. True: both of these and no more.
         channels_last: lay the inputs out with their channels innermost.
+
+    Raises:
+        EtudeError: what is to be done to the pictures does not fit their size.
     """
 
     resumes_mid_epoch = True
@@ -49,12 +57,12 @@ class ImageBatches:
         batch_size: int,
         seed: int,
         device: torch.device | str = "cpu",
-        augment: bool = False,
+        augment: bool | Augmentation = False,
         channels_last: bool = False,
     ) -> None:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.device = torch.device(device)
-        self.augmentations = data.augmentations if augment else ()
+        self.augmentation = _allowed(augment, data)
         self.channels_last = channels_last and data.input_shape[0] > 1
         shape = (1, -1, 1, 1)
         scale = 1.0 / (255.0 * np.asarray(data.std, dtype=np.float64))
@@ -75,10 +83,13 @@ class ImageBatches:
         for place in range(after, len(self)):
             chosen = order[place * self.batch_size : (place + 1) * self.batch_size].to(self.device)
             pixels = self._gather(pool, rows.index_select(0, chosen))
-            if self.augmentations:
-                chance = torch.Generator().manual_seed(derive_seed(self.seed, "augment", epoch, place))
-                pixels = flip_and_crop(pixels, chance, self.augmentations)
-            yield Batch(self._normalise(pixels), labels.index_select(0, chosen))
+            targets = labels.index_select(0, chosen)
+            if self.augmentation is None:
+                yield Batch(self._normalise(pixels), targets)
+                continue
+            chance = torch.Generator().manual_seed(derive_seed(self.seed, "augment", epoch, place))
+            inputs = self._normalise(self.augmentation.vary_pixels(pixels, chance))
+            yield Batch(*self.augmentation.vary_inputs(inputs, targets, chance, self.data.num_classes))
 
     def evaluation(self, part: Literal["train", "validation", "test"]) -> Evaluation:
         """One part in its own order, in large batches, unchanged by chance."""
@@ -136,6 +147,18 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     """The order in which an epoch (from 0) visits its examples: a permutation, int64 ``[count]``."""
     chance = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     return torch.randperm(count, generator=chance).numpy()
+
+
+def _allowed(augment: bool | Augmentation, data: ImageData) -> Augmentation | None:
+    """What is done to the training pictures, or None where nothing is."""
+    asked = augment if isinstance(augment, Augmentation) else Augmentation(flip=augment, crop=augment)
+    allowed = replace(
+        asked,
+        flip=asked.flip and "flip" in data.augmentations,
+        crop=asked.crop and "crop" in data.augmentations,
+    )
+    allowed.check(*data.input_shape[1:])
+    return None if allowed == Augmentation() else allowed
 
 
 def _pool(images: np.ndarray, device: torch.device) -> Tensor:

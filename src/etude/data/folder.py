@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def load_folder(
 ) -> ImageData:
     """The pictures in ``CLASS/…``, or in ``train/CLASS/…`` with or without ``val`` and ``test``, looked over and split.
 
-    A part that the folder lacks is held out of the training pictures: stratified, seeded, with the
+    ImageNet's own layout is known too (`etude.data.scan.scan_folder`). A part that the folder lacks is held out of the training pictures: stratified, seeded, with the
     copies of a picture always in one part. Grey pictures are only moved by augmentation, never mirrored:
     they are often letters and digits.
 
@@ -86,6 +86,7 @@ def load_folder(
             "path": str(path.absolute()),
             "pictures": len(pictures),
             "unreadable": [scan.pictures[index].name for index in sorted(decoded.unreadable)],
+            **({"folders": folders} if (folders := _folders(pictures)) else {}),
         },
     )
 
@@ -113,7 +114,7 @@ def load_for(
     part = next((part for part in ("test", "validation") if part in scan.parts), None)
     chosen = [index for index, each in enumerate(scan.pictures) if part in (None, each.part)]
     for index in chosen:
-        label = scan.pictures[index].label
+        label = _known(scan.pictures[index], classes)
         if label not in classes:
             raise EtudeError(
                 en=f"{path} has a class '{label}' that the run does not know; its classes are {', '.join(classes)}.",
@@ -137,7 +138,21 @@ def load_for(
 
 def _labels(pictures: Sequence[Picture], classes: Sequence[str]) -> np.ndarray:
     number = {name: label for label, name in enumerate(classes)}
-    return np.array([number[each.label] for each in pictures], dtype=np.int64)
+    return np.array([number[_known(each, number)] for each in pictures], dtype=np.int64)
+
+
+def _known(picture: Picture, classes: Container[str]) -> str:
+    """What the run calls the picture's class.
+
+    That may be its folder's name, where the run had no words; or its word with that, where it had two of the word.
+    """
+    both = f"{picture.label} ({picture.folder})"
+    return next((name for name in (picture.folder, both) if name in classes), picture.label)
+
+
+def _folders(pictures: Sequence[Picture]) -> dict[str, str]:
+    """The folder of each class that goes by a word."""
+    return {each.label: each.folder for each in pictures if each.folder}
 
 
 def _examples(

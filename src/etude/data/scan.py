@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from etude.core.errors import EtudeError
 from etude.core.files import explain_os_error
 from etude.core.text import Text
+from etude.data.imagenet import LISTS, class_words, flat_labels
 
 Part = Literal["train", "validation", "test"]
 
@@ -23,6 +24,7 @@ _PARTS: dict[str, Part] = {
     "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+_FLAT = "images"  # the one folder in which Tiny ImageNet keeps the pictures of a part
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 
@@ -35,12 +37,14 @@ class Picture:
         name: its path relative to the folder scanned, with ``/``; always printable.
         label: the name of its class.
         part: the part that its folder says, or None where the folder has no parts.
+        folder: the name of the class's folder, where that is a WordNet number and the label the word for it.
     """
 
     path: Path
     name: str
     label: str
     part: Part | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,25 @@ class Scan:
     closed: tuple[str, ...] = ()
 
 
-class _Found(NamedTuple):
-    """What lies below a folder, each as the names on the way to it."""
+Way = tuple[str, ...]
+"""The names on the way from the folder scanned to something in it."""
 
-    pictures: list[tuple[str, ...]]
-    folders: list[tuple[str, ...]]
-    closed: list[tuple[str, ...]]
+
+class _Found(NamedTuple):
+    """What lies below a folder."""
+
+    pictures: list[Way]
+    folders: list[Way]
+    closed: list[Way]
     others: int
 
 
 def scan_folder(folder: Path, to_train: bool = True) -> Scan:
     """Find the pictures in ``CLASS/…``, or in ``train/CLASS/…``, ``val/CLASS/…``, ``test/CLASS/…``.
 
-    Folders inside a class folder belong to that class. Hidden files and what macOS and Windows leave behind
+    Folders inside a class folder belong to that class. Class folders named by WordNet's numbers get the words for them,
+    and flat parts (``val/*.JPEG``, ``val/images/*.JPEG``) the labels of their list, where the set has such files as
+    ImageNet and Tiny ImageNet do. Hidden files and what macOS and Windows leave behind
     are passed over. A link to a folder is followed, unless it leads back to where it lies.
 
     Args:
@@ -99,24 +109,32 @@ def scan_folder(folder: Path, to_train: bool = True) -> Scan:
             en=f"{folder} holds no pictures ({', '.join(sorted(IMAGE_ENDINGS))}); {_layout(folder).en}",
             zh=f"{folder} 中没有图片（{'、'.join(sorted(IMAGE_ENDINGS))}）；{_layout(folder).zh}",
         )
-    divided = _is_divided(folder, found.pictures, to_train)
+    placed = _place(folder, found.pictures)
+    divided = _is_divided(folder, placed.values(), to_train)
     depth = 2 if divided else 1
-    pictures = [
-        _picture(folder, way, divided) for way in found.pictures if len(way) > depth and _counts(way, divided)
-    ]
-    if not pictures:
+    inside = {way: place for way, place in placed.items() if len(place) > depth and _counts(place, divided)}
+    if not inside:
         raise EtudeError(
             en=f"The pictures in {folder} lie in no class folders; {_layout(folder).en}",
             zh=f"{folder} 中的图片没有放在类别文件夹里；{_layout(folder).zh}",
         )
+    words = class_words(folder, {place[depth - 1] for place in inside.values()})
+    pictures = [_picture(folder, way, place, divided, words) for way, place in inside.items()]
     order = ("train", "validation", "test", None)
-    pictures.sort(key=lambda each: (order.index(each.part), natural_key(each.label), natural_key(each.name)))
+    # by number and not by word, so that ImageNet's classes keep the order that trained networks know
+    pictures.sort(
+        key=lambda each: (
+            order.index(each.part),
+            natural_key(each.folder or each.label),
+            natural_key(each.name),
+        )
+    )
     used = {way[:depth] for way in found.pictures if len(way) > depth}
     return Scan(
         folder,
         tuple(pictures),
         tuple(part for part in order if part and divided and any(each.part == part for each in pictures)),
-        _names(way for way in found.pictures if len(way) <= depth or not _counts(way, divided)),
+        _names(way for way in placed if way not in inside),
         found.others,
         _names(way for way in found.folders if len(way) == depth and way not in used and _counts(way, divided)),
         _names(found.closed),
@@ -131,7 +149,7 @@ def natural_key(name: str) -> Any:
 
 def _walk(folder: Path) -> _Found:
     pictures, folders, closed, others = [], [], [], 0
-    waiting: list[tuple[Path, tuple[str, ...], frozenset[tuple[int, int]]]] = [(folder, (), frozenset())]
+    waiting: list[tuple[Path, Way, frozenset[tuple[int, int]]]] = [(folder, (), frozenset())]
     while waiting:
         place, way, above = waiting.pop()
         try:
@@ -152,7 +170,7 @@ def _walk(folder: Path) -> _Found:
                 waiting.append((Path(entry.path), further, above | {itself}))
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS:
                 pictures.append(further)
-            else:
+            elif entry.name not in LISTS:
                 others += 1
     return _Found(pictures, folders, closed, others)
 
@@ -168,7 +186,35 @@ def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED
 
 
-def _is_divided(folder: Path, ways: Iterable[tuple[str, ...]], to_train: bool) -> bool:
+def _place(folder: Path, ways: Iterable[Way]) -> dict[Way, Way]:
+    """Where each picture counts as lying: that of a flat part in the class folder that a list names for it.
+
+    One that no list names counts as lying loose in its part.
+    """
+    placed = {way: way for way in ways}
+    tops = {way[0] for way in placed if len(way) > 1}
+    if tops <= {_FLAT}:  # such a part by itself
+        labels = flat_labels(folder, "val")
+        return {way: (label, way[-1]) if (label := _label(labels, way)) else way for way in placed}
+    training = {way[1] for way in placed if len(way) > 2 and _PARTS.get(way[0].lower()) == "train"}
+    for top in tops:
+        inner = {way[1] for way in placed if way[0] == top and len(way) > 2}
+        part = _PARTS.get(top.lower())
+        if not training or _FLAT in training or part in (None, "train") or not inner <= {_FLAT}:
+            continue
+        labels = flat_labels(folder / top, "val" if part == "validation" else "test")
+        for way in placed:
+            if way[0] == top:
+                label = _label(labels, way)
+                placed[way] = (top, label, way[-1]) if label else (top, way[-1])
+    return placed
+
+
+def _label(labels: dict[str, str], way: Way) -> str | None:
+    return labels.get(way[-1]) or labels.get(os.path.splitext(way[-1])[0])
+
+
+def _is_divided(folder: Path, ways: Iterable[Way], to_train: bool) -> bool:
     """Whether the folders on top are parts (train, val, test) and not classes.
 
     Raises:
@@ -195,18 +241,23 @@ def _is_divided(folder: Path, ways: Iterable[tuple[str, ...]], to_train: bool) -
     return False
 
 
-def _counts(way: tuple[str, ...], divided: bool) -> bool:
+def _counts(way: Way, divided: bool) -> bool:
     return not divided or way[0].lower() in _PARTS
 
 
-def _picture(folder: Path, way: tuple[str, ...], divided: bool) -> Picture:
-    label = unicodedata.normalize("NFC", _printable(way[1 if divided else 0]))
+def _picture(folder: Path, way: Way, place: Way, divided: bool, words: dict[str, str]) -> Picture:
+    name = place[1 if divided else 0]
+    label = unicodedata.normalize("NFC", words.get(name) or _printable(name))
     return Picture(
-        folder.joinpath(*way), _printable("/".join(way)), label, _PARTS[way[0].lower()] if divided else None
+        folder.joinpath(*way),
+        _printable("/".join(way)),
+        label,
+        _PARTS[place[0].lower()] if divided else None,
+        name if name in words else "",
     )
 
 
-def _names(ways: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def _names(ways: Iterable[Way]) -> tuple[str, ...]:
     return tuple(sorted((_printable("/".join(way)) for way in ways), key=natural_key))
 
 

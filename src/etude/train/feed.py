@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from etude.core.errors import EtudeError
+from etude.data.augmentation import Augmentation
 from etude.data.batches import ImageBatches
 from etude.data.dataset import ImageData
 from etude.data.loaders import LoaderBatches, is_own_data
@@ -55,8 +56,16 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
     choices = choices or choose(recipe, dict(task.modules))
     feed: Feed
     if isinstance(data, ImageData):
+        augmentation = Augmentation(
+            flip=recipe.augment,
+            crop=recipe.augment,
+            random_resized_crop=recipe.random_resized_crop,
+            color_jitter=recipe.color_jitter,
+            cutout=recipe.cutout,
+            mixup=recipe.mixup,
+        )
         feed = ImageBatches(
-            data, recipe.batch_size, recipe.seed, choices.device, recipe.augment, choices.channels_last
+            data, recipe.batch_size, recipe.seed, choices.device, augmentation, choices.channels_last
         )
     elif isinstance(data, TableData):
         feed = TableBatches(data, recipe.batch_size, recipe.seed, choices.device)

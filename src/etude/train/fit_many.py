@@ -290,7 +290,10 @@ def _check_recipes(model: StackedModel, recipes: Sequence[Recipe]) -> None:
                 zh=f"各份训练设置的 {name} 不同；一起训练的成员只能在 seed、learning_rate 和 weight_decay 上不同。",
             )
     recipe = recipes[0]
-    unable = {"ema": None, "early_stopping": None, "evaluate_every": None, "augment": False}
+    unable = {
+        "ema": None, "early_stopping": None, "evaluate_every": None, "augment": False, "random_resized_crop": False,
+        "color_jitter": 0.0, "cutout": 0, "mixup": 0.0, "freeze": False, "backbone_rate": 1.0,
+    }  # fmt: skip
     asked = [name for name, off in unable.items() if getattr(recipe, name) != off]
     asked += ["precision"] if recipe.precision == "bf16" else []
     if asked:
