@@ -395,7 +395,15 @@ def test_recipes_that_differ_in_more_are_refused(others, words):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"ema": 0.9}, {"early_stopping": 2}, {"evaluate_every": 3}, {"augment": True}]
+    "settings",
+    [
+        {"ema": 0.9},
+        {"early_stopping": 2},
+        {"evaluate_every": 3},
+        {"augment": True},
+        {"mixup": 0.2},
+        {"optimizer": "muon"},
+    ],
 )
 def test_what_a_stack_cannot_do_is_refused(settings):
     recipes = recipes_of(**settings)

@@ -18,7 +18,7 @@ from etude.data.dataset import ImageData
 from etude.train.recipe import Recipe
 from etude.train.schedule import learning_rate_at
 from etude.train.stacked import StackedModel
-from etude.train.stacked_update import StackedUpdate
+from etude.train.stacked_update import STACKED_OPTIMIZERS, StackedUpdate
 
 Loss = str | Callable[[Tensor, Tensor], Tensor]
 Pair = tuple[Tensor, Tensor]
@@ -296,6 +296,7 @@ def _check_recipes(model: StackedModel, recipes: Sequence[Recipe]) -> None:
     }  # fmt: skip
     asked = [name for name, off in unable.items() if getattr(recipe, name) != off]
     asked += ["precision"] if recipe.precision == "bf16" else []
+    asked += ["optimizer"] if recipe.optimizer not in STACKED_OPTIMIZERS else []
     if asked:
         raise EtudeError(
             en=f"{asked[0]} is {getattr(recipe, asked[0])}, which many members trained together do not support; leave it "

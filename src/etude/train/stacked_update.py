@@ -11,6 +11,8 @@ from torch import Tensor
 from etude.train.recipe import Recipe
 from etude.train.stacked import StackedModel
 
+STACKED_OPTIMIZERS = ("sgd", "adam", "adamw")
+
 
 class StackedUpdate:
     """What `etude.train.optimizers.build_optimizer` is to one model, to a stack.
