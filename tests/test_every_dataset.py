@@ -9,11 +9,19 @@ import pytest
 
 from etude.core.errors import EtudeError
 from etude.data.catalog import list_datasets, load_data
+from etude.data.entry import NamedDataset, NamedTable
 
 NAMES = list(list_datasets())
+PICTURES = [
+    pytest.param(name, marks=pytest.mark.slow) if sum(entry.sizes) * np.prod(entry.input_shape) > 1e8 else name
+    for name, entry in list_datasets().items()
+    if isinstance(entry, NamedDataset)
+]
+TABLES = [name for name, entry in list_datasets().items() if isinstance(entry, NamedTable)]
+PARTS = ("train", "validation", "test")
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=PICTURES)
 def loaded(request):
     entry = list_datasets()[request.param]
     if entry.where(Path("nowhere")) is None:
@@ -72,6 +80,69 @@ def test_what_was_loaded_can_be_loaded_again(loaded):
     assert load_data(**data.source["load"]).fingerprint == data.fingerprint
 
 
+@pytest.fixture(scope="module", params=TABLES)
+def table(request):
+    return list_datasets()[request.param], load_data(request.param)
+
+
+def test_a_table_is_what_the_catalogue_says(table):
+    entry, data = table
+    assert data.features == tuple(each.name for each in entry.columns)
+    assert (data.target, data.classes) == (entry.target.name, entry.classes)
+    assert data.kind == ("classification" if entry.classes else "regression")
+    rows = np.sort(np.concatenate([getattr(data, part).rows for part in PARTS]))
+    assert rows.tolist() == list(range(entry.rows))
+    for part in PARTS:
+        examples = getattr(data, part)
+        assert examples.features.dtype == np.float32
+        assert examples.features.shape == (len(examples), *data.input_shape)
+        assert examples.targets.dtype == (np.int64 if entry.classes else np.float32)
+        assert len(examples) == data.split[part]
+    assert len(data.test) == pytest.approx(0.2 * entry.rows, abs=1)
+
+
+def test_a_table_is_scikit_learn_s_standardised_by_the_training_part(table):
+    from sklearn import datasets
+    from sklearn.preprocessing import StandardScaler
+
+    entry, data = table
+    options = {"scaled": False} if entry.name == "diabetes" else {}
+    bunch = getattr(datasets, f"load_{entry.name.replace('-', '_')}")(**options)
+    scaler = StandardScaler().fit(bunch.data[data.train.rows])
+    for part in PARTS:
+        examples = getattr(data, part)
+        assert examples.features == pytest.approx(scaler.transform(bunch.data[examples.rows]), abs=1e-4)
+        if not entry.classes:
+            assert examples.targets == pytest.approx(bunch.target[examples.rows])
+            continue
+        names = {str(name) for name in bunch.target_names[bunch.target[examples.rows]]}
+        told = {data.classes[label] for label in examples.targets}
+        pairs = set(zip(bunch.target[examples.rows].tolist(), examples.targets.tolist()))
+        assert len(pairs) == len(names) == len(told)
+        if entry.name != "wine":
+            assert {(str(bunch.target_names[a]), data.classes[b]) for a, b in pairs} == {
+                (name, name) for name in names
+            }
+        else:
+            assert all(data.classes[b] == str(a + 1) for a, b in pairs)
+
+
+def test_a_table_follows_its_seed_and_is_loaded_again(table):
+    entry, data = table
+    assert load_data(**data.source["load"]).fingerprint == data.fingerprint == load_data(entry.name).fingerprint
+    assert load_data(entry.name, seed=1).fingerprint != data.fingerprint
+    assert load_data(entry.name, target=entry.columns[0].name).kind == "regression"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_its_columns_are_described_in_both_languages(name):
+    entry = list_datasets()[name]
+    for column in (*entry.columns, entry.target):
+        assert column.about.en
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in column.about.zh)
+    assert len({each.name for each in entry.columns}) == len(entry.columns)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_described_in_both_languages(name):
     entry = list_datasets()[name]
@@ -86,7 +157,7 @@ def test_it_is_described_in_both_languages(name):
     ("name", "options", "words"),
     [
         ("fashon-mnist", {}, "fashion-mnist"),
-        ("qqq", {}, "data set or folder"),
+        ("qqq", {}, "data set, folder or table"),
         ("digits", {"image_size": 16}, "image_size"),
         ("digits", {"validation_size": 0}, "validation_size"),
         ("digits", {"validation_size": 99_999}, "99999"),

@@ -69,11 +69,12 @@ def test_a_share_and_a_number_for_validation():
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [("", "data set or folder"), (" ", "data set or folder"), ("~nobody-of-that-name/x", "data set or folder"),
-     ("photos.zip", "unpack it"), ("table.csv", "is a file; give a folder")],
+    [("", "data set, folder or table"), (" ", "data set, folder or table"),
+     ("~nobody-of-that-name/x", "data set, folder or table"), ("photos.zip", "unpack it"), ("notes.pdf", "is a file; give a folder"),
+     ("book.xlsx", "save the table as CSV"), ("table.csv", "one column only")],
 )  # fmt: skip
 def test_what_is_neither_is_one_sentence(inside, asked, words):
-    for name in ("photos.zip", "table.csv"):
+    for name in ("photos.zip", "table.csv", "notes.pdf", "book.xlsx"):
         (inside / name).write_bytes(b"x")
     with pytest.raises(EtudeError, match=words):
         load_data(asked)

@@ -159,7 +159,8 @@ def test_the_page_is_whole_and_needs_nothing_else(lang, tmp_path):
     assert ("训练图片" if lang == "zh" else "test pictures") in words or lang == "zh"
     assert ("最自信的错误" if lang == "zh" else "Its most confident mistakes") in words
     assert ("一个文件" if lang == "zh" else "One <b>file</b>") in words
-    assert {p.name for p in (tmp_path / "figures").iterdir()} == {"curves.png", "confusion.png", "mistakes.png"}
+    names = ("curves", "confusion", "per_class", "calibration", "mistakes")
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {f"{name}.png" for name in names}
 
 
 def test_a_run_of_which_nothing_is_known_has_a_page_too():

@@ -1,4 +1,4 @@
-"""``etude datasets``: the data sets; one of them, or a person's own folder, looked over."""
+"""``etude datasets``: the data sets; one of them, or a person's own folder or table, looked over."""
 
 from __future__ import annotations
 
@@ -13,31 +13,17 @@ if TYPE_CHECKING:
     import numpy as np
 
     from etude.data.dataset import ImageData
+    from etude.data.entry import NamedDataset, NamedTable
 
 ABOUT = Text(
-    en="List the data sets; with a name or a folder of yours: look it over, class by class.",
-    zh="列出数据集；给出名称或自己的文件夹时，逐类检查其内容。",
+    en="List the data sets; with a name, or a folder of pictures or a table (CSV) of yours: look it over.",
+    zh="列出数据集；给出名称、自己的图片文件夹或表格（CSV）时，检查其内容。",
 )
 
 
 def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
-    parser = Parser("etude datasets", lang, ABOUT)
-    parser.add_argument(
-        "data", nargs="?", metavar="DATA", help=parser.words("a data set or a folder", "数据集或文件夹")
-    )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help=parser.words(
-            "where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置（默认 $ETUDE_DATA）"
-        ),
-    )
-    parser.add_argument(
-        "--figure", metavar="FILE.png", help=parser.words("save sample pictures here", "把样例图片保存到此文件")
-    )
-    add_common(parser)
-    arguments = parser.parse_args(argv)
+    arguments = _parser(lang).parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
     if arguments.data is None:
         return _list(arguments.data_dir, output)
@@ -45,7 +31,20 @@ def run(argv: list[str], lang: Lang) -> int:
     from etude.data.catalog import load_data
 
     with output.loading() as progress:
-        data = load_data(arguments.data, data_dir=arguments.data_dir, progress=progress)
+        data = load_data(
+            arguments.data,
+            data_dir=arguments.data_dir,
+            target=arguments.target,
+            task=arguments.task,
+            progress=progress,
+        )
+    from etude.data.table import TableData
+
+    if isinstance(data, TableData):
+        from etude.cli.table import tell_table
+
+        tell_table(data, output, figure)
+        return 0
     _tell(data, output)
     if figure:
         from etude.core.files import write_bytes
@@ -59,45 +58,100 @@ def run(argv: list[str], lang: Lang) -> int:
     return 0
 
 
+def _parser(lang: Lang) -> Parser:
+    parser = Parser("etude datasets", lang, ABOUT)
+    parser.add_argument(
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help=parser.words("a data set, a folder or a table", "数据集、文件夹或表格"),
+    )
+    parser.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help=parser.words(
+            "the column of a table to be learnt (else the last)", "表格中要学习的列（默认最后一列）"
+        ),
+    )
+    parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help=parser.words(
+            "of a table: classification or regression", "表格的任务：classification 或 regression"
+        ),
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help=parser.words(
+            "where downloaded data sets are (else $ETUDE_DATA)", "已下载数据集的位置（默认 $ETUDE_DATA）"
+        ),
+    )
+    parser.add_argument(
+        "--figure",
+        metavar="FILE.png",
+        help=parser.words("save a picture of the data here", "把数据的图保存到此文件"),
+    )
+    add_common(parser)
+    return parser
+
+
 def _list(data_dir: str | None, output: Output) -> int:
     from etude.core.paths import data_dir as data_folder
     from etude.data.catalog import list_datasets
 
-    rows, facts = [], []
-    for entry in list_datasets().values():
-        where = entry.where(data_folder(data_dir))
-        place = (
-            Text(en="bundled", zh="自带")
-            if where == "bundled"
-            else (where or Text(en="to be downloaded", zh="需下载"))
-        )
-        size = "×".join(map(str, entry.input_shape))
-        rows.append([entry.name, entry.title, *entry.sizes, len(entry.classes), size, place, entry.licence])
-        facts.append(
-            {
-                "name": entry.name,
-                "train": entry.sizes[0],
-                "test": entry.sizes[1],
-                "num_classes": len(entry.classes),
-                "input_shape": list(entry.input_shape),
-                "where": where,
-                "licence": entry.licence,
-                "source": entry.source,
-            }
-        )
+    entries = list_datasets().values()
+    where = {entry.name: entry.where(data_folder(data_dir)) for entry in entries}
     headings = [
         Text(en="name", zh="名称"), Text(en="what", zh="内容"), Text(en="training", zh="训练"), Text(en="test", zh="测试"),
         Text(en="classes", zh="类别数"), Text(en="size", zh="尺寸"), Text(en="where", zh="位置"), Text(en="licence", zh="许可"),
     ]  # fmt: skip
-    output.table(headings, rows)
+    output.table(headings, [_row(entry, where[entry.name]) for entry in entries])
     output.say(
         Text(
-            en="Your own pictures: a folder with one sub-folder a class; check it with: etude datasets FOLDER",
-            zh="自己的图片：每个类别一个子文件夹；检查方法：etude datasets 文件夹",
+            en="Your own pictures: a folder with one sub-folder a class; check it with: etude datasets FOLDER\n"
+            "Your own table: a CSV file; check it with: etude datasets FILE.csv --target COLUMN",
+            zh="自己的图片：每个类别一个子文件夹；检查方法：etude datasets 文件夹\n"
+            "自己的表格：CSV 文件；检查方法：etude datasets 文件.csv --target 列名",
         )
     )
-    output.json({"datasets": facts})
+    output.json({"datasets": [_entry_facts(entry, where[entry.name]) for entry in entries]})
     return 0
+
+
+def _row(entry: NamedDataset | NamedTable, where: str | None) -> list[Any]:
+    from etude.data.entry import NamedTable
+
+    place = (
+        Text(en="bundled", zh="自带")
+        if where == "bundled"
+        else where or Text(en="to be downloaded", zh="需下载")
+    )
+    if isinstance(entry, NamedTable):
+        classes = str(len(entry.classes)) if entry.classes else Text(en="a number", zh="数值")
+        count = len(entry.columns)
+        size = Text(en=f"{count} columns", zh=f"{count} 列")
+        return [entry.name, entry.title, entry.rows, 0, classes, size, place, entry.licence]
+    size = "×".join(map(str, entry.input_shape))
+    return [entry.name, entry.title, *entry.sizes, str(len(entry.classes)), size, place, entry.licence]
+
+
+def _entry_facts(entry: NamedDataset | NamedTable, where: str | None) -> dict[str, Any]:
+    from etude.data.entry import NamedTable
+
+    table = isinstance(entry, NamedTable)
+    return {
+        "name": entry.name,
+        "kind": "table" if table else "pictures",
+        "train": entry.rows if table else entry.sizes[0],
+        "test": 0 if table else entry.sizes[1],
+        "num_classes": len(entry.classes),
+        "input_shape": [len(entry.columns)] if table else list(entry.input_shape),
+        "target": entry.target.name if table else None,
+        "where": where,
+        "licence": entry.licence,
+        "source": entry.source,
+    }
 
 
 def _tell(data: ImageData, output: Output) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.cli.output import Output
 from etude.core.text import Text
+from etude.train.report.nouns import noun
 
 if TYPE_CHECKING:
     from etude.train.session import Session
@@ -40,11 +41,10 @@ def _headline(session: Session) -> Text:
         if choices.device == "cpu"
         else Text(en="", zh="")
     )
-    split = record["data"].get("split", {})
-    pictures = split.get("train")
+    count, of = record["data"].get("split", {}).get("train"), noun(record)
     size = (
-        Text(en=f", {pictures:,} training pictures", zh=f"，{pictures:,} 张训练图片")
-        if isinstance(pictures, int)
+        Text(en=f", {count:,} training {of.many}", zh=f"，{count:,} {of.measure}训练{of.zh}")
+        if isinstance(count, int)
         else Text(en="", zh="")
     )
     return Text(
@@ -83,6 +83,12 @@ def _epoch_line(record: Any, session: Session, elapsed: float) -> Text:
     if "accuracy" in metrics:
         en += f"  validation loss {metrics['loss']:.4f}, accuracy {metrics['accuracy']:.2%}"
         zh += f"  验证损失 {metrics['loss']:.4f}，准确率 {metrics['accuracy']:.2%}"
+    elif "rmse" in metrics:
+        en += f"  validation loss {metrics['loss']:.4f}, RMSE {metrics['rmse']:.4g}"
+        zh += f"  验证损失 {metrics['loss']:.4f}，RMSE {metrics['rmse']:.4g}"
+        if metrics.get("r2") is not None:
+            en += f", R² {metrics['r2']:.3f}"
+            zh += f"，R² {metrics['r2']:.3f}"
     en += f"  {elapsed:.1f} s{best}"
     zh += f"  {elapsed:.1f} 秒{best}"
     return Text(en=en, zh=zh)
@@ -90,6 +96,7 @@ def _epoch_line(record: Any, session: Session, elapsed: float) -> Text:
 
 def _plain(session: Session, output: Output) -> Callable[[Any], None]:
     pace, told, began = _Pace(session), [time.monotonic()], [time.monotonic()]
+    of = noun(session.run.record)
 
     def show(record: Any) -> None:
         now = time.monotonic()
@@ -101,8 +108,8 @@ def _plain(session: Session, output: Output) -> Callable[[Any], None]:
             loss = ", ".join(f"{float(value):.4f}" for value in record.losses.values())
             output.say(
                 Text(
-                    en=f"  step {record.step:,}/{session.state.total_steps:,}  loss {loss}  {speed:,.0f} images/s  {_clock(left)} left",
-                    zh=f"  第 {record.step:,}/{session.state.total_steps:,} 步  损失 {loss}  {speed:,.0f} 张/秒  剩余 {_clock(left)}",
+                    en=f"  step {record.step:,}/{session.state.total_steps:,}  loss {loss}  {speed:,.0f} {of.many}/s  {_clock(left)} left",
+                    zh=f"  第 {record.step:,}/{session.state.total_steps:,} 步  损失 {loss}  {speed:,.0f} {of.measure}/秒  剩余 {_clock(left)}",
                 )
             )
             told[0] = now
@@ -114,9 +121,10 @@ def _plain(session: Session, output: Output) -> Callable[[Any], None]:
 def _live(session: Session, output: Output) -> Iterator[Callable[[Any], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
 
+    of = noun(session.run.record)
     words = {
         "epoch": Text(en="epoch", zh="轮"), "loss": Text(en="loss", zh="损失"),
-        "speed": Text(en="images/s", zh="张/秒"), "left": Text(en="left", zh="剩余"),
+        "speed": Text(en=f"{of.many}/s", zh=f"{of.measure}/秒"), "left": Text(en="left", zh="剩余"),
     }  # fmt: skip
     said = {name: output.word(text) for name, text in words.items()}
     epochs = -(-session.state.total_steps // session.state.steps_per_epoch)

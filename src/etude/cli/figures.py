@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 STUDY_FIGURES = (".png", ".svg", ".pdf")
 
 
-def figure_path(asked: str | None, kinds: tuple[str, ...] = (".png",)) -> Path | None:
-    """Where a figure is to be saved, checked before the work begins.
+def figure_path(asked: str | None, kinds: tuple[str, ...] = (".png",), flag: str = "--figure") -> Path | None:
+    """Where a figure, or what else ``flag`` asks for, is to be saved, checked before the work begins.
 
     Raises:
         EtudeError: it has none of the endings in ``kinds``, or its folder does not exist.
@@ -26,8 +26,8 @@ def figure_path(asked: str | None, kinds: tuple[str, ...] = (".png",)) -> Path |
     path = Path(asked)
     if path.suffix.lower() not in kinds or not path.absolute().parent.is_dir():
         raise EtudeError(
-            en=f"--figure is '{asked}'; give a file ending in {', '.join(kinds)} in a folder that exists.",
-            zh=f"--figure 为“{asked}”；请给出位于已有文件夹中、以 {'、'.join(kinds)} 结尾的文件名。",
+            en=f"{flag} is '{asked}'; give a file ending in {', '.join(kinds)} in a folder that exists.",
+            zh=f"{flag} 为“{asked}”；请给出位于已有文件夹中、以 {'、'.join(kinds)} 结尾的文件名。",
         )
     return path
 

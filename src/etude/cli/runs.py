@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from etude.cli.figures import figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
+from etude.cli.training import test_result
 from etude.core.errors import EtudeError, unknown
-from etude.core.text import Lang, Text
+from etude.core.text import Lang, Text, same
 
 if TYPE_CHECKING:
     from etude.train.run import Run
@@ -80,11 +81,11 @@ def _list(output: Output) -> int:
             output.warn(error.text)
     for each in found:
         rows.append([each.name, each.record["data"]["name"], each.record["model"]["name"], _status(each), each.results.get("epochs", ""),
-                     _percent(each.results.get("test_accuracy")), each.record["created"][:16].replace("T", " ")])  # fmt: skip
+                     _result(each), each.record["created"][:16].replace("T", " ")])  # fmt: skip
     if rows:
         output.table(
             [Text(en="run", zh="名称"), Text(en="data", zh="数据"), Text(en="model", zh="模型"), Text(en="status", zh="状态"),
-             Text(en="epochs", zh="轮数"), Text(en="test accuracy", zh="测试准确率"), Text(en="begun (UTC)", zh="开始时间（UTC）")],
+             Text(en="epochs", zh="轮数"), Text(en="test part", zh="测试结果"), Text(en="begun (UTC)", zh="开始时间（UTC）")],
             rows,
         )  # fmt: skip
     else:
@@ -154,9 +155,12 @@ def _compare(found: list[Run], figure: str | None, output: Output) -> int:
         from etude.core.files import write_bytes
         from etude.core.plotting import drawing, png
         from etude.train.report.compare import compare
+        from etude.train.report.nouns import is_regression
 
         with drawing(output.lang):
-            write_bytes(path, png(compare([(each.name, each.records()) for each in found], output.lang)))
+            curves = [(each.name, each.records()) for each in found]
+            numeric = [is_regression(each.record) for each in found]
+            write_bytes(path, png(compare(curves, output.lang, numeric)))
         output.say(Text(en=f"Curves: {path}", zh=f"曲线：{path}"))
     output.json({"runs": [_facts(each) for each in found], "differing": differing, "figure": figure})
     return 0
@@ -190,8 +194,8 @@ def _status(each: Run) -> Text:
     return Text(en="finished", zh="已完成") if each.finished else Text(en="not finished", zh="未完成")
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.2%}"
+def _result(each: Run) -> Text:
+    return test_result(each.results) or same("")
 
 
 def _value(value: Any) -> str:

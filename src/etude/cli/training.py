@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from etude.train.run import Run
     from etude.train.session import Session
 
+TEST_METRICS = {"classification": ("test_accuracy",), "regression": ("test_rmse", "test_r2", "test_mae")}
+
 
 def prepare_process(threads: int | None = None) -> None:
     """The settings of the whole process that make training fast; those of the run, where it is resumed."""
@@ -95,20 +97,39 @@ def summary(run: Run, resumed_from_step: int, seconds: float, session: Session |
         "seed": run.record["recipe"]["seed"],
         "seconds": round(seconds, 3),
         "resumed_from_step": resumed_from_step,
-        "test_accuracy": None,
+        **dict.fromkeys(TEST_METRICS[run.record["task"]["kind"]]),
         **results,
     }
 
 
 def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
-    if "test_accuracy" in results:
-        accuracy = results["test_accuracy"]
+    found = test_result(results)
+    if found is not None:
         output.say(
             Text(
-                en=f"Test accuracy {accuracy:.2%} after {results['epochs']} epochs, {results['train_seconds']:.1f} s of training.",
-                zh=f"测试准确率 {accuracy:.2%}；训练 {results['epochs']} 轮，用时 {results['train_seconds']:.1f} 秒。",
+                en=f"Test {found.en} after {results['epochs']} epochs, {results['train_seconds']:.1f} s of training.",
+                zh=f"测试{found.zh}；训练 {results['epochs']} 轮，用时 {results['train_seconds']:.1f} 秒。",
             )
         )
     report = run.path / "report.html"
+    table = run.record["data"].get("kind") == "table"
+    what = Text(en="TABLE.csv", zh="表格.csv") if table else Text(en="PICTURE", zh="图片")
     output.say(Text(en=f"Report:  {report}", zh=f"报告：{report}"))
-    output.say(Text(en=f"Use it:  etude predict {run.path} PICTURE", zh=f"使用：etude predict {run.path} 图片"))
+    output.say(
+        Text(en=f"Use it:  etude predict {run.path} {what.en}", zh=f"使用：etude predict {run.path} {what.zh}")
+    )
+
+
+def test_result(results: dict[str, Any]) -> Text | None:
+    """What came of the test part: the accuracy, or RMSE and R²; None where there is no test part."""
+    if results.get("test_accuracy") is not None:
+        accuracy = results["test_accuracy"]
+        return Text(en=f"accuracy {accuracy:.2%}", zh=f"准确率 {accuracy:.2%}")
+    if results.get("test_rmse") is not None:
+        r2 = results.get("test_r2")
+        error = f"RMSE {results['test_rmse']:.4g}"
+        explained = "" if r2 is None else f"R² {r2:.3f}"
+        return Text(
+            en=", ".join(filter(None, (error, explained))), zh=" " + "，".join(filter(None, (error, explained)))
+        )
+    return None

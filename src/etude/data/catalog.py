@@ -22,16 +22,20 @@ from etude.core.paths import data_dir as data_folder
 from etude.core.seeds import derive_seed
 from etude.core.text import Text
 from etude.data.dataset import Examples, ImageData
-from etude.data.entry import NamedDataset, Progress, RawImages
+from etude.data.entry import Entry, NamedDataset, NamedTable, Progress, RawImages
+from etude.data.load_table import RawTable, TableTask, load_table, make_table
 from etude.data.split import stratified_split
+from etude.data.table import TableData, TableExamples
 
 _TEST_SHARE = 0.2  # of a set that has no official test part
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+_FILES = (".csv", ".tsv", ".tab", ".txt", ".data", ".npz")
+_WORKBOOKS = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".json", ".pkl", ".mat", ".arff")
 
 
 @functools.cache
-def list_datasets() -> dict[str, NamedDataset]:
-    """Every data set by its name."""
+def list_datasets() -> dict[str, Entry]:
+    """Every data set by its name: those of pictures and the tables."""
     names = [module.name for module in pkgutil.iter_modules(etude.data.named.__path__)]
     found = [import_module(f"etude.data.named.{name}").DATASET for name in names]
     return {each.name: each for each in found}
@@ -44,17 +48,23 @@ def load_data(
     seed: int = 0,
     validation_size: int | float | None = None,
     image_size: int | None = None,
+    target: str | None = None,
+    task: TableTask | None = None,
     progress: Progress = None,
-) -> ImageData:
-    """A data set by its name, or a person's own folder of pictures, split in three.
+) -> ImageData | TableData:
+    """A data set by its name, or a person's own folder of pictures or file with a table, split in three.
 
     Args:
         name_or_path: a name of `list_datasets`; else a folder with one sub-folder a class, or with ``train/``,
-            ``val/``, ``test/`` above those. A folder called like a data set is meant by ``./name``, or by a `Path`.
+            ``val/``, ``test/`` above those; or a file of delimited text (CSV, TSV) or NumPy's arrays (``.npz``). A
+            folder called like a data set is meant by ``./name``, or by a `Path`.
         data_dir: where downloaded data sets are (else ``ETUDE_DATA``).
         seed: the split follows from it.
         validation_size: examples held out of the training part (an int), or a fraction of it (a float below 1).
         image_size: the side of the squares that a folder's pictures become, in pixels.
+        target: the column of a table to be learnt; None: one called target, label, class or y, else the last one.
+        task: what to do with it, classification or regression; None: classification of text and of at most 20
+            different whole numbers.
         progress: called with (done, total) while downloading or decoding.
 
     Raises:
@@ -73,17 +83,32 @@ def load_data(
         "image_size": image_size,
     }
     _check_sizes(validation_size, image_size)
-    if name in list_datasets() and (isinstance(name_or_path, str) or not Path(name).is_dir()):
-        if image_size is not None:
-            raise EtudeError(
-                en=f"image_size is for your own folder of pictures; {name} has pictures of one size already.",
-                zh=f"image_size 只用于自己的图片文件夹；{name} 的图片大小已经统一。",
-            )
-        entry = list_datasets()[name]
-        data = _split(entry, entry.load(data_folder(data_dir), progress), seed, validation_size)
-    else:
-        path = _folder(name)
+    named = name in list_datasets() and (isinstance(name_or_path, str) or not Path(name).is_dir())
+    entry = list_datasets()[name] if named else None
+    path = None if named else _own(name)
+    is_table = isinstance(entry, NamedTable) or (path is not None and not path.is_dir())
+    if not is_table:
+        _refuse_given(name, {"target": target, "task": task}, Text(en="tables", zh="表格"))
+    if is_table or named:
+        _refuse_given(
+            name, {"image_size": image_size}, Text(en="your own folder of pictures", zh="自己的图片文件夹")
+        )
+    if path is not None:
         load["name_or_path"] = str(path)
+    if is_table:
+        load |= {"target": target, "task": task}
+    how = {"seed": seed, "validation_size": validation_size}
+    if isinstance(entry, NamedTable):
+        source = {"source": entry.source, "licence": entry.licence}
+        known = task or ("classification" if entry.classes else "regression") if target is None else task
+        data: ImageData | TableData = make_table(
+            name, entry.load(), **how, target=target, task=known, source=source
+        )
+    elif entry is not None:
+        data = _split(entry, entry.load(data_folder(data_dir), progress), **how)
+    elif path is not None and is_table:
+        data = _load_file(path, **how, target=target, task=task)
+    else:
         from etude.data.folder import load_folder
 
         fraction = 0.15 if validation_size is None else validation_size
@@ -94,19 +119,48 @@ def load_data(
     return replace(data, split=split, source={**data.source, "load": load})
 
 
-def _folder(name: str) -> Path:
+def _load_file(path: Path, *, target: str | None, task: TableTask | None, **how: Any) -> ImageData | TableData:
+    if path.suffix.lower() != ".npz":
+        return load_table(path, **how, target=target, task=task)
+    from etude.data.npz import read_npz
+
+    found, source = read_npz(path), {"path": str(path)}
+    if isinstance(found, RawTable):
+        return make_table(path.stem, found, **how, target=target, task=task, source=source)
+    entry, raw, findings = found
+    _refuse_given(path.name, {"target": target, "task": task}, Text(en="tables", zh="表格"))
+    data = _split(entry, raw, **how)
+    return replace(data, findings=findings, source=source)
+
+
+def _refuse_given(name: str, options: dict[str, Any], where: Text) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise EtudeError(
+                en=f"{option} is '{value}', but {option} is for {where.en} only, which {name} is not; leave it out.",
+                zh=f"{option} 为“{value}”，但 {option} 只用于{where.zh}，而 {name} 不是；请去掉它。",
+            )
+
+
+def _own(name: str) -> Path:
+    """The person's own folder or file that is meant."""
     path = Path(os.path.expanduser(name)).absolute()  # unlike Path.expanduser it leaves an unknown ~user alone
     if path.is_dir() and name.strip():  # an empty name is an unset variable, not the current folder
         return path
-    if path.is_file():
+    if path.exists() and name.strip():
+        if path.name.lower().removesuffix(".gz").endswith(_FILES):
+            return path
         packed = path.suffix.lower() in _ARCHIVES
         unpack = Text(en="unpack it and ", zh="请先解压，再") if packed else Text(en="", zh="请")
+        if path.suffix.lower() in _WORKBOOKS:
+            unpack = Text(en="save the table as CSV, or ", zh="请把表格另存为 CSV，或")
         known = ", ".join(list_datasets())
         raise EtudeError(
-            en=f"'{name}' is a file; {unpack.en}give a folder of pictures (CLASS/*.jpg) or a data set: {known}.",
-            zh=f"“{name}”是一个文件；{unpack.zh}给出图片文件夹（类别/*.jpg）或数据集名称：{known}。",
+            en=f"'{name}' is a file; {unpack.en}give a folder of pictures (CLASS/*.jpg), a table (.csv, .tsv, .npz) "
+            f"or a data set: {known}.",
+            zh=f"“{name}”是一个文件；{unpack.zh}给出图片文件夹（类别/*.jpg）、表格（.csv、.tsv、.npz）或数据集名称：{known}。",
         )
-    what = Text(en="data set or folder", zh="数据集或文件夹")
+    what = Text(en="data set, folder or table", zh="数据集、文件夹或表格")
     raise unknown(what, name, list_datasets())
 
 
@@ -207,7 +261,7 @@ def fingerprint(*parts: Examples) -> str:
     return digest.hexdigest()
 
 
-def _rows_hash(*parts: Examples) -> str:
+def _rows_hash(*parts: Examples | TableExamples) -> str:
     """SHA-256 over which rows each part has: equal splits have equal ones."""
     digest = hashlib.sha256()
     for part in parts:

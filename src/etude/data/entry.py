@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from etude.core.text import Text
+from etude.core.text import Text, same
+from etude.data.load_table import RawTable
 
 Progress = Callable[[int, int], None] | None
 """Called with (done, total) while something long goes on."""
@@ -60,3 +61,54 @@ class NamedDataset:
     validation_size: int
     augmentations: tuple[str, ...] = ()
     background: str = "any"
+
+
+NO_UNIT = same("")
+
+
+@dataclass(frozen=True)
+class NamedColumn:
+    """What a column of a named table means.
+
+    Args:
+        name: what it is called.
+        about: what it says, in a few words.
+        unit: of its numbers; empty where they have none.
+    """
+
+    name: str
+    about: Text
+    unit: Text = NO_UNIT
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """One table of the catalogue.
+
+    Args:
+        name: what it is asked for by.
+        title: what it shows, in a few words.
+        columns: those learnt from, in order.
+        target: the one to be learnt.
+        classes: the names of the classes, in natural order; empty where the target is a number.
+        licence, source: whose it is, and where it comes from.
+        rows: how many there are.
+        load: reads it.
+    """
+
+    name: str
+    title: Text
+    columns: tuple[NamedColumn, ...]
+    target: NamedColumn
+    classes: tuple[str, ...]
+    licence: str
+    source: str
+    rows: int
+    load: Callable[[], RawTable]
+
+    def where(self, data_dir: Path) -> str:
+        """Where it is at hand: every table comes with étude or with what étude needs."""
+        return "bundled"
+
+
+Entry = NamedDataset | NamedTable

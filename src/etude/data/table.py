@@ -30,6 +30,32 @@ class TableExamples:
 
 
 @dataclass(frozen=True)
+class ColumnFacts:
+    """What one column of the table holds, over all rows whose target is known.
+
+    Args:
+        name: what it is called.
+        kind: number, category, date or text.
+        role: target, feature, or left out.
+        why: if left out, a key of `etude.data.table_look.REASONS`.
+        missing: share of the rows without a value.
+        least, most: the range of its numbers; None where it holds none.
+        categories: of texts the most frequent ones, each with its number of rows.
+        distinct: how many different values there are.
+    """
+
+    name: str
+    kind: Literal["number", "category", "date", "text"]
+    role: Literal["target", "feature", "left out"]
+    why: str | None
+    missing: float
+    least: float | None
+    most: float | None
+    categories: tuple[tuple[str, int], ...]
+    distinct: int
+
+
+@dataclass(frozen=True)
 class TableData:
     """A table split in three, ready to learn one of its columns from the others.
 
@@ -47,6 +73,7 @@ class TableData:
         preparation: how a new row must be prepared: each column with its kind, fill-in value, mean, standard
             deviation, categories. JSON.
         source: where it came from; ``source["load"]`` gives the same again. JSON.
+        columns: what each column of the table holds, the target and those left out among them.
     """
 
     name: str
@@ -64,6 +91,7 @@ class TableData:
     findings: tuple[Text, ...] = ()
     preparation: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+    columns: tuple[ColumnFacts, ...] = ()
 
     @property
     def num_classes(self) -> int:

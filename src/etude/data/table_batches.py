@@ -1,4 +1,4 @@
-"""Rows of a table as batches."""
+"""Batches of the rows of a table, which live on the device as a whole."""
 
 from __future__ import annotations
 
@@ -8,39 +8,53 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from etude.data.batches import epoch_order
+from etude.data.batches import EVALUATION_BATCH_SIZE, epoch_order
 from etude.data.table import TableData, TableExamples
 
 
 class TableBatch(NamedTuple):
-    """``inputs`` float32 ``[batch, num_features]``; ``targets`` int64, or float32 in the target's own unit, ``[batch]``."""
+    """``inputs`` float32 ``[batch, num_features]``; ``targets`` int64, or float32 in their own unit, ``[batch]``."""
 
     inputs: Tensor
     targets: Tensor
 
 
 class TableBatches:
-    """A `TableData` as batches on a device."""
+    """A `TableData` as batches on a device.
+
+    The order of an epoch is derived from (seed, epoch): the only thing to remember of a place in it is its number.
+
+    Args:
+        data: the table.
+        batch_size: rows a batch. An epoch's last batch is smaller, and left out if it has one row (batch
+            normalisation cannot work on one).
+        seed: all chance follows from it.
+        device: where the batches are made.
+    """
 
     resumes_mid_epoch = True
 
     def __init__(self, data: TableData, batch_size: int, seed: int, device: torch.device | str = "cpu") -> None:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.device = torch.device(device)
+        self._tensors: dict[int, TableBatch] = {}
 
     def __len__(self) -> int:
+        """Batches an epoch."""
         full, rest = divmod(len(self.data.train), self.batch_size)
         return full + (1 if rest > 1 or (rest == 1 and full == 0) else 0)
 
     def batches(self, epoch: int, after: int = 0) -> Iterator[TableBatch]:
-        inputs, targets = self._tensors(self.data.train)
+        """The batches of ``epoch`` (from 0), without the first ``after`` of them."""
+        inputs, targets = self._part(self.data.train)
         order = torch.from_numpy(epoch_order(len(targets), self.seed, epoch)).to(self.device)
         for place in range(after, len(self)):
             chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
-            yield TableBatch(inputs[chosen], targets[chosen])
+            yield TableBatch(inputs.index_select(0, chosen), targets.index_select(0, chosen))
 
     def evaluation(self, part: Literal["train", "validation", "test"]) -> TableEvaluation:
-        return TableEvaluation(*self._tensors(getattr(self.data, part)))
+        """One part in its own order, in large batches."""
+        return TableEvaluation(self, getattr(self.data, part))
 
     @property
     def validation(self) -> TableEvaluation | None:
@@ -50,22 +64,28 @@ class TableBatches:
     def test(self) -> TableEvaluation | None:
         return self.evaluation("test") if len(self.data.test) else None
 
-    def _tensors(self, part: TableExamples) -> tuple[Tensor, Tensor]:
-        return (
-            torch.as_tensor(part.features, device=self.device),
-            torch.as_tensor(part.targets, device=self.device),
-        )
+    def _part(self, examples: TableExamples) -> TableBatch:
+        key = id(examples)
+        if key not in self._tensors:
+            self._tensors[key] = TableBatch(
+                torch.tensor(examples.features, device=self.device),
+                torch.tensor(examples.targets, device=self.device),
+            )
+        return self._tensors[key]
 
 
 class TableEvaluation:
-    """One part in its own order."""
+    """One part of a table in its own order: iterate as often as needed."""
 
-    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
-        self._inputs, self._targets = inputs, targets
+    def __init__(self, source: TableBatches, examples: TableExamples) -> None:
+        self._source, self._examples = source, examples
 
     def __len__(self) -> int:
-        return len(self._targets)
+        """Rows, not batches."""
+        return len(self._examples)
 
     def __iter__(self) -> Iterator[TableBatch]:
-        for start in range(0, len(self), 10_000):
-            yield TableBatch(self._inputs[start : start + 10_000], self._targets[start : start + 10_000])
+        inputs, targets = self._source._part(self._examples)
+        for start in range(0, len(targets), EVALUATION_BATCH_SIZE):
+            chosen = slice(start, start + EVALUATION_BATCH_SIZE)
+            yield TableBatch(inputs[chosen].clone(), targets[chosen].clone())

@@ -13,13 +13,14 @@ from etude.core.errors import EtudeError
 from etude.core.files import write_bytes
 from etude.core.text import Lang
 from etude.data.batches import ImageBatches
+from etude.data.table_batches import TableBatches
 from etude.train.averages import load_named, named_tensors
 from etude.train.checkpoint import find_checkpoint, read_checkpoint
 from etude.train.fit import measure
 from etude.train.run import Run
 
 if TYPE_CHECKING:
-    from etude.train.report.predictions import Predictions
+    from etude.train.report.predictions import Predictions, RegressionPredictions
     from etude.train.session import Session
 
 
@@ -53,27 +54,22 @@ def write_run_report(session: Session, lang: Lang) -> None:
     """``report.html`` and ``figures/`` of a finished run."""
     from etude.train.report.page import write_report
 
-    predictions = None
-    if isinstance(session.feed, ImageBatches) and session.feed.test is not None:
-        predictions = predict_test(session)
-    write_report(session.run.path, session.run.record, session.run.records(), predictions, lang)
+    write_report(session.run.path, session.run.record, session.run.records(), predict_test(session), lang)
 
 
-def predict_test(session: Session) -> Predictions:
-    """What the present weights say of every test picture."""
-    from etude.train.report.predictions import Predictions
+def predict_test(session: Session) -> Predictions | RegressionPredictions | None:
+    """What the present weights say of every test example; None where there is none, or nothing is known of its classes."""
+    from etude.train.outcomes import as_predictions
 
-    data = session.feed.data  # type: ignore[attr-defined]
-    session.task.modules["model"].eval()
+    feed, task = session.feed, session.task
+    known = isinstance(feed, ImageBatches | TableBatches)
+    if feed.test is None or not (known or task.kind == "regression"):
+        return None
+    task.modules["model"].eval()
     with torch.inference_mode(), session.state.autocast():
-        probabilities, labels = session.task.predict(session.feed.test)  # type: ignore[attr-defined]
-    return Predictions(
-        labels=labels.numpy(),
-        probabilities=probabilities.numpy(),
-        images=data.test.pixels(),
-        names=data.test.names,
-        classes=data.classes,
-    )
+        outputs, targets = task.predict(feed.test)  # type: ignore[attr-defined]
+    examples = feed.data.test if known else None  # type: ignore[attr-defined]
+    return as_predictions(session.run.record["task"], outputs.numpy(), targets.numpy(), examples)
 
 
 def load_weights(run: Run, model: nn.Module) -> bool:

@@ -1,24 +1,25 @@
-"""A trained run put to use: pictures in, classes with probabilities out; or other data measured."""
+"""A trained run put to use: pictures or rows in, classes with probabilities or numbers out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from etude.core.devices import choose_device
 from etude.core.errors import EtudeError
-from etude.core.text import Text
-from etude.data.batches import Evaluation, ImageBatches
+from etude.data.batches import ImageBatches
 from etude.data.dataset import Examples, ImageData
-from etude.tasks.classification import Classification
+from etude.data.prepare_rows import PreparedRows, prepare_rows
+from etude.data.table import TableData, TableExamples
+from etude.data.table_batches import TableBatches
 from etude.train.finish import load_weights
+from etude.train.record import rebuild_model, rebuild_task
 from etude.train.run import Run, open_run
-from etude.train.record import rebuild_model
 
 
 class Predictor:
@@ -30,6 +31,9 @@ class Predictor:
 
     Attributes:
         final: whether the weights are those of the finished run, not the best so far.
+        kind: ``"classification"`` or ``"regression"``.
+        takes_rows: whether it takes rows of a table, not pictures.
+        classes: their names; empty for regression.
 
     Raises:
         EtudeError: there is no such run, or it has no weights.
@@ -41,40 +45,75 @@ class Predictor:
         self.final = load_weights(self.run, self.model)
         self.device = choose_device(device)
         self.model.to(self.device).eval()
-        self.classes = tuple(self.run.record["task"]["classes"])
+        self.task = rebuild_task(self.run, self.model)
+        self.kind: Literal["classification", "regression"] = (
+            "regression" if self.task.kind == "regression" else "classification"
+        )
+        self.takes_rows = self.run.record["data"].get("kind") == "table"
+        self.classes = tuple(self.run.record["task"]["classes"] or ())
 
     def prepare(self, image: Any) -> np.ndarray:
-        """A picture (a path or a PIL image) as the network wants it: uint8 ``[channels, height, width]``."""
+        """A picture (a path or a PIL image) as the network wants it: uint8 ``[channels, height, width]``.
+
+        Raises:
+            EtudeError: it cannot be read, or the network takes rows of a table.
+        """
         from etude.data.prepare import prepare_image
 
+        if self.takes_rows:
+            raise self._wants_rows(image)
         prepared = prepare_image(image, self.run.record["data"]["preparation"])
         return np.asarray(getattr(prepared, "pixels", prepared))
 
-    def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 ``[n, num_classes]`` for prepared pictures."""
-        stacked = np.stack(list(images))
-        part = self._part(Examples(stacked, np.zeros(len(stacked), dtype=np.int64)))
-        with torch.inference_mode(), self._autocast():
-            return Classification(self.model).predict(part)[0].numpy()
+    def prepare_rows(
+        self, rows: Path | str | Sequence[Mapping[str, Any]], need_target: bool = False
+    ) -> PreparedRows:
+        """Rows (a file, or dictionaries from column names to values) as the network wants them.
 
-    def top(self, images: Sequence[np.ndarray], k: int = 3) -> list[list[tuple[str, float]]]:
-        """For each prepared picture its ``k`` likeliest classes with their probabilities, the likeliest first."""
+        Raises:
+            EtudeError: they cannot be read, lack a column, or the network takes pictures.
+        """
+        if not self.takes_rows:
+            raise EtudeError(
+                en=f"{self.run.name} learnt from pictures and takes no tables; give it a picture.",
+                zh=f"{self.run.name} 是用图片训练的，不能用于表格；请给出图片。",
+            )
+        return prepare_rows(rows, self.run.record["data"]["preparation"], need_target)
+
+    def outputs(self, inputs: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Probabilities float32 ``[n, num_classes]``; of a regression, predictions float32 ``[n]`` in the target's unit.
+
+        Args:
+            inputs: prepared pictures, or the features of prepared rows, float32 ``[n, num_features]``.
+        """
+        stacked = np.stack(list(inputs))
+        targets = np.zeros(len(stacked), dtype=np.float32 if self.kind == "regression" else np.int64)
+        if self.takes_rows:
+            return self.predict(TableExamples(stacked, targets, np.arange(len(stacked))))[0]
+        return self.predict(Examples(stacked, targets))[0]
+
+    def probabilities(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """float32 ``[n, num_classes]`` for prepared pictures, or the features of prepared rows."""
+        return self.outputs(images)
+
+    def top(self, images: Sequence[np.ndarray] | np.ndarray, k: int = 3) -> list[list[tuple[str, float]]]:
+        """For each prepared picture, or row, its ``k`` likeliest classes with their probabilities, the likeliest first."""
         found = []
         for row in self.probabilities(images):
             best = np.argsort(-row, kind="stable")[:k]
             found.append([(self.classes[index], float(row[index])) for index in best])
         return found
 
-    def measure(self, examples: Examples) -> dict[str, float]:
-        """``loss`` and ``accuracy`` over labelled pictures."""
+    def measure(self, examples: Examples | TableExamples) -> dict[str, float]:
+        """The metrics of the task over examples with known targets."""
         with torch.inference_mode(), self._autocast():
-            return Classification(self.model).evaluate(self._part(examples))
+            return self.task.evaluate(self._batches(examples))
 
-    def predict(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities float32 ``[n, num_classes]`` and labels int64 ``[n]`` of labelled pictures."""
+    def predict(self, examples: Examples | TableExamples) -> tuple[np.ndarray, np.ndarray]:
+        """What `outputs` gives, ``[n, …]``, and the targets ``[n]``, of examples with known targets."""
         with torch.inference_mode(), self._autocast():
-            probabilities, labels = Classification(self.model).predict(self._part(examples))
-        return probabilities.numpy(), labels.numpy()
+            outputs, targets = self.task.predict(self._batches(examples))
+        return outputs.numpy(), targets.numpy()
 
     def _autocast(self) -> Any:
         """The precision of the training, so that evaluating again gives what the training gave."""
@@ -83,8 +122,13 @@ class Predictor:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def _part(self, examples: Examples) -> Evaluation:
+    def _batches(self, examples: Examples | TableExamples) -> Any:
         data = self.run.record["data"]
+        if isinstance(examples, TableExamples):
+            table = TableData(
+                data["name"], self.kind, "", (), self.classes, examples, examples, examples, 0.0, 1.0, "", {}
+            )
+            return TableBatches(table, 1, 0, self.device).evaluation("test")
         shell = ImageData(
             data["name"],
             self.classes,
@@ -98,59 +142,10 @@ class Predictor:
         )
         return ImageBatches(shell, 1, 0, self.device).evaluation("test")
 
-
-def examples_to_measure(
-    predictor: Predictor,
-    data: str | None,
-    data_dir: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Examples, str, tuple[Text, ...]]:
-    """What to measure a run on: the test part of its own data, of another data set, or a folder of pictures.
-
-    Returns:
-        the examples, the name of the data, and what was noticed about it.
-
-    Raises:
-        EtudeError: the data does not fit the run.
-    """
-    from etude.data.catalog import list_datasets, load_data
-    from etude.train.record import reload_data
-
-    if data is None:
-        own = reload_data(predictor.run, progress)
-        if own.fingerprint != predictor.run.record["data"]["fingerprint"]:
-            raise EtudeError(
-                en=f"The data of '{own.name}' is no longer what {predictor.run.name} was trained on; name the data to "
-                f"measure it on: etude evaluate {predictor.run.path} FOLDER",
-                zh=f"“{own.name}”的数据与训练时不同；请指明要评估的数据：etude evaluate {predictor.run.path} 文件夹",
-            )
-        return own.test, own.name, ()
-    if data not in list_datasets() and Path(data).is_dir():
-        from etude.data.folder import load_for
-
-        examples, findings = load_for(
-            Path(data), predictor.classes, predictor.run.record["data"]["preparation"], progress
+    def _wants_rows(self, given: Any) -> EtudeError:
+        what = given if isinstance(given, (str, Path)) else "?"
+        return EtudeError(
+            en=f"{self.run.name} learnt from a table and takes no pictures ({what}); give it rows with the same columns, "
+            "as a .csv file.",
+            zh=f"{self.run.name} 是用表格训练的，不能用于图片（{what}）；请给出列相同的 .csv 文件。",
         )
-        return examples, Path(data).absolute().name, findings
-    other = load_data(data, data_dir=data_dir, progress=progress)
-    wanted = tuple(predictor.run.record["data"]["input_shape"])
-    if other.input_shape != wanted or len(other.classes) != len(predictor.classes):
-        raise EtudeError(
-            en=f"{other.name} has pictures {_size(other.input_shape)} in {other.num_classes} classes; {predictor.run.name} "
-            f"takes {_size(wanted)} in {len(predictor.classes)}. Choose data of the same kind.",
-            zh=f"{other.name} 的图片为 {_size(other.input_shape)}，共 {other.num_classes} 类；{predictor.run.name} "
-            f"需要 {_size(wanted)},{len(predictor.classes)} 类。请选择同类数据。",
-        )
-    findings = ()
-    if other.classes != predictor.classes:
-        findings = (
-            Text(
-                en=f"The classes of {other.name} have other names than the run's; they are compared by their numbers.",
-                zh=f"{other.name} 的类别名称与该训练不同；按编号比较。",
-            ),
-        )
-    return other.test, other.name, findings
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

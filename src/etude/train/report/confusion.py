@@ -81,7 +81,7 @@ def _name(axes: Axes, classes: tuple[str, ...], lang: Lang) -> None:
     axes.set_ylabel(word(Text(en="it is", zh="实际类别"), lang))
     title = Text(en="Confusion matrix (% of each row)", zh="混淆矩阵（占每行的 %）")
     if len(classes) <= _MOST_COUNTS:
-        title = Text(en="Confusion matrix\n% of each row; small: count", zh="混淆矩阵\n占每行的 %；小字：张数")
+        title = Text(en="Confusion matrix\n% of each row; small: count", zh="混淆矩阵\n占每行的 %；小字：数量")
     axes.set_title(word(title, lang), linespacing=1.4)
 
 

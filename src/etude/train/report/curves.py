@@ -16,10 +16,12 @@ _MOST_POINTS = 400
 _MOST_MARKERS = 40
 _LOG_RANGE = 50  # a loss that falls by more than this factor looks like zero on a linear axis
 TRAINING, VALIDATION = COLOURS[0], COLOURS[1]
+CROSS_ENTROPY = Text(en="cross-entropy (nats)", zh="交叉熵（奈特）")
+SQUARED_ERROR = Text(en="squared error (variance of the target = 1)", zh="均方误差（目标方差为 1）")
 
 
-def curves(records: list[dict[str, Any]], lang: Lang) -> Figure:
-    """Training and validation loss, accuracy and the learning rate, against the epoch.
+def curves(records: list[dict[str, Any]], lang: Lang, regression: bool = False) -> Figure:
+    """Training and validation loss, accuracy (of regression: RMSE) and the learning rate, against the epoch.
 
     Before the first epoch has ended they are drawn against the step. The loss axis is logarithmic where the
     loss falls so far that its end could not be seen otherwise.
@@ -27,20 +29,23 @@ def curves(records: list[dict[str, Any]], lang: Lang) -> Figure:
     Args:
         records: the lines of ``metrics.jsonl``.
         lang: of the labels.
+        regression: whether the loss is the squared error of standardised targets, not a cross-entropy.
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
-    accuracies = {
-        "training": _metric(epochs, "train", "accuracy"),
-        "validation": _metric(records, "validation", "accuracy"),
+    metric = "rmse" if regression else "accuracy"
+    judged = {
+        "training": _metric(epochs, "train", metric),
+        "validation": _metric(records, "validation", metric),
     }
-    accurate = any(accuracies.values())
+    there = any(judged.values())
     figure = Figure(figsize=(10, 3.4), layout="constrained")
-    axes = figure.subplots(1, 3 if accurate else 2, width_ratios=[3, 3, 2] if accurate else [3, 2])
+    axes = figure.subplots(1, 3 if there else 2, width_ratios=[3, 3, 2] if there else [3, 2])
     place = epochs[0]["step"] / (epochs[0]["epoch"] + 1) if epochs else 1.0
     _losses(axes[0], steps, _metric(records, "validation", "loss"), place, lang)
-    if accurate:
-        _accuracy(axes[1], accuracies, place, lang)
+    axes[0].set_ylabel(word(SQUARED_ERROR if regression else CROSS_ENTROPY, lang))
+    if there:
+        _judged(axes[1], judged, place, lang, regression)
     _learning_rate(axes[-1], steps, place, lang)
     unit = Text(en="epochs trained", zh="已训练轮数") if epochs else Text(en="steps trained", zh="已训练步数")
     last = max((r["step"] for r in records), default=1) / place
@@ -108,7 +113,6 @@ def _losses(
         axes.plot(x, y, color=VALIDATION, label=label, **_marker(len(y)))
         seen.append(y)
     axes.set_title(word(Text(en="Loss", zh="损失"), lang))
-    axes.set_ylabel(word(Text(en="cross-entropy (nats)", zh="交叉熵（奈特）"), lang))
     _loss_scale(axes, seen)
     if seen:
         axes.legend(loc="best")
@@ -122,28 +126,37 @@ def _loss_scale(axes: Axes, seen: list[np.ndarray]) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(0.7 * values.min(), 1.4 * values.max())
         return
-    # the first few steps of a network that knows nothing yet would press all the rest to the floor
-    highest = max(float(np.percentile(y[len(y) // 20 :], 99.5)) for y in seen) if seen else 1.0
     low = min(0.0, float(values.min()))  # a loss may be negative, for instance a likelihood of densities
-    axes.set_ylim(1.1 * low, 1.1 * highest if highest > 0 else max(1.0, highest))
+    axes.set_ylim(1.1 * low, _top(seen))
 
 
-def _accuracy(axes: Axes, accuracies: dict[str, dict[int, float]], place: float, lang: Lang) -> None:
+def _top(seen: list[np.ndarray]) -> float:
+    """The upper end of an axis: the first few steps of a network that knows nothing yet would press all the rest to the
+    floor."""
+    highest = max(float(np.percentile(y[len(y) // 20 :], 99.5)) for y in seen) if seen else 1.0
+    return 1.1 * highest if highest > 0 else max(1.0, highest)
+
+
+def _judged(
+    axes: Axes, judged: dict[str, dict[int, float]], place: float, lang: Lang, regression: bool
+) -> None:
+    """Accuracy in percent, or RMSE, with a ring around the best on the validation part."""
     looks = {
         "training": (TRAINING, Text(en="training", zh="训练")),
         "validation": (VALIDATION, Text(en="validation", zh="验证")),
     }
-    lowest, highest = 100.0, 0.0
-    for name, values in accuracies.items():
+    seen = []
+    for name, values in judged.items():
         if not values:
             continue
         colour, label = looks[name]
-        x, y = np.asarray(list(values)) / place, 100 * np.asarray(list(values.values()))
+        x, y = np.asarray(list(values)) / place, (1 if regression else 100) * np.asarray(list(values.values()))
         axes.plot(x, y, color=colour, label=word(label, lang), **_marker(len(y)))
-        lowest, highest = min(lowest, float(y.min())), max(highest, float(y.max()))
+        seen.append(y)
         if name == "validation":
-            best = int(np.argmax(y))
-            words = Text(en="best: {value:.2f}%", zh="最佳：{value:.2f}%").format(value=y[best])
+            best = int(np.argmin(y) if regression else np.argmax(y))
+            value = f"{y[best]:.4g}" if regression else f"{y[best]:.2f}%"
+            words = Text(en="best: {value}", zh="最佳：{value}").format(value=value)
             ring: dict[str, Any] = {
                 "markersize": 11,
                 "markerfacecolor": "none",
@@ -151,8 +164,15 @@ def _accuracy(axes: Axes, accuracies: dict[str, dict[int, float]], place: float,
                 "linestyle": "",
             }
             axes.plot(x[best], y[best], marker="o", label=word(words, lang), **ring)
+    if regression:
+        axes.set_title(word(Text(en="Error (RMSE)", zh="误差（RMSE）"), lang))
+        axes.set_ylabel(word(Text(en="RMSE (unit of the target)", zh="RMSE（目标的单位）"), lang))
+        axes.set_ylim(0, _top(seen))
+        axes.legend(loc="best")
+        return
     axes.set_title(word(Text(en="Accuracy", zh="准确率"), lang))
     axes.set_ylabel(word(Text(en="right (%)", zh="正确（%）"), lang))
+    lowest, highest = min(y.min() for y in seen), max(y.max() for y in seen)
     room = max(highest - lowest, 2.0)
     axes.set_ylim(max(0.0, lowest - 0.5 * room), highest + 0.12 * room)
     axes.legend(loc="lower right")

@@ -29,6 +29,16 @@ def share(probability: float) -> str:
     return f"{percent:.0f}%" if 9.95 <= percent < 98.5 else f"{percent:.1f}%"
 
 
+def number(value: float) -> str:
+    """A number in three or four figures, without an exponent where it can be read without."""
+    if value and (abs(value) >= 1e7 or abs(value) < 1e-3):
+        return f"{value:.2e}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    text = f"{value:#.3g}"
+    return text.rstrip(".") if "e" not in text else f"{value:,.0f}"
+
+
 def _columns(name: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in name)
 

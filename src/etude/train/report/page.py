@@ -16,20 +16,21 @@ from etude.core.files import write_bytes, write_text
 from etude.core.paths import runs_dir
 from etude.core.plotting import drawing, png
 from etude.core.text import Lang, Text
-from etude.train.report import summary
-from etude.train.report.confusion import confusion
+from etude.train.report import classification_sections, regression_sections, summary
 from etude.train.report.curves import curves
 from etude.train.report.document import DPI, Document
-from etude.train.report.pictures import mistakes
-from etude.train.report.predictions import Predictions
-from etude.train.report.statistics import per_class_table
+from etude.train.report.nouns import ROWS, is_regression, noun
+from etude.train.report.predictions import Predictions, RegressionPredictions
+from etude.train.report.regression_statistics import RegressionSummary, summarise
+
+Found = Predictions | RegressionPredictions | None
 
 
 def write_report(
     run_dir: Path,
     run: dict[str, Any],
     records: list[dict[str, Any]],
-    predictions: Predictions | None,
+    predictions: Found,
     lang: Lang,
 ) -> Path:
     """Write ``report.html`` and ``figures/*.png`` into the directory of a run; the path of the report.
@@ -43,7 +44,7 @@ def write_report(
     Raises:
         OSError: the disk is full, or so; files are then the old ones or the new ones, none is half-written.
     """
-    pictures = draw(records, predictions, lang)
+    pictures = draw(records, predictions, lang, is_regression(run))
     (run_dir / "figures").mkdir(exist_ok=True)
     for name, content in pictures.items():
         write_bytes(run_dir / "figures" / f"{name}.png", content)
@@ -52,23 +53,33 @@ def write_report(
     return run_dir / "report.html"
 
 
-def draw(records: list[dict[str, Any]], predictions: Predictions | None, lang: Lang) -> dict[str, bytes]:
-    """The figures of a report as PNG files, by name."""
+def draw(
+    records: list[dict[str, Any]], predictions: Found, lang: Lang, regression: bool = False
+) -> dict[str, bytes]:
+    """The figures of a report as PNG files, by name.
+
+    Args:
+        records: the lines of ``metrics.jsonl``.
+        predictions: of the test part, or None.
+        lang: of the words.
+        regression: whether the losses in ``records`` are those of a regression.
+    """
     made: dict[str, Figure] = {}
     with drawing(lang), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a class may be named by an emoji
         if records:
-            made["curves"] = curves(records, lang)
-        if predictions is not None and len(predictions.labels):
-            made["confusion"] = confusion(predictions, lang)
-            made["mistakes"] = mistakes(predictions, lang)
+            made["curves"] = curves(records, lang, regression)
+        if isinstance(predictions, RegressionPredictions) and len(predictions):
+            made |= regression_sections.figures(predictions, lang)
+        elif isinstance(predictions, Predictions) and len(predictions):
+            made |= classification_sections.figures(predictions, lang)
         return {name: png(figure, dpi=DPI) for name, figure in made.items()}
 
 
 def render_report(
     run: dict[str, Any],
     records: list[dict[str, Any]],
-    predictions: Predictions | None,
+    predictions: Found,
     lang: Lang,
     pictures: dict[str, bytes] | None = None,
     reached_as: str | None = None,
@@ -76,29 +87,38 @@ def render_report(
     """The report as one HTML document without scripts or links to elsewhere.
 
     Args:
+        run: the content of ``run.json``; where ``measured_on`` is in it, ``predictions`` and its ``results`` are of those
+            data and not of the run's own test part.
         pictures: what `draw` returned, where it is at hand already.
         reached_as: what the commands call the run by; its name where it is None.
     """
-    pictures = draw(records, predictions, lang) if pictures is None else pictures
+    if pictures is None:
+        pictures = draw(records, predictions, lang, is_regression(run))
     document = Document(lang)
     named = [(run.get(part) or {}).get("name") for part in ("model", "data")]
     name = " · ".join(str(each) for each in named if each) or str(run.get("name", "?"))
+    of, body, errors = noun(run), [], None
+    if isinstance(predictions, RegressionPredictions) and len(predictions):
+        errors = summarise(predictions)
+        body = regression_sections.sections(document, pictures, predictions)
+    elif isinstance(predictions, Predictions) and len(predictions):
+        body = classification_sections.sections(document, pictures, predictions, of)
     parts = [
-        _header(document, run, predictions, name),
+        _header(document, run, predictions, errors, name),
         _findings(document, run),
-        _curves(document, pictures),
-        _confusion(document, pictures, predictions),
-        _classes(document, predictions),
-        _mistakes(document, pictures),
+        _curves(document, pictures, run),
+        *body,
         _use(document, run, reached_as or str(run.get("name", "RUN"))),
         _settings(document, run),
     ]
     return document.page(name, parts)
 
 
-def _header(document: Document, run: dict[str, Any], predictions: Predictions | None, name: str) -> str:
-    result, meaning = summary.headline(run, predictions)
-    story = [summary.training(run), summary.recipe(run), summary.calibration(predictions)]
+def _header(
+    document: Document, run: dict[str, Any], predictions: Found, errors: RegressionSummary | None, name: str
+) -> str:
+    result, meaning = summary.headline(run, predictions, errors)
+    story = [summary.training(run), summary.recipe(run)]
     lead = f'<p class="lead">{document.say(meaning)}</p>' if meaning else ""
     words = (" " if document.lang == "en" else "").join(document.say(each) for each in story if each)
     return f'<header><p class="name">{escape(name)}</p><h1>{document.say(result)}</h1>{lead}<p>{words}</p></header>'
@@ -114,60 +134,34 @@ def _findings(document: Document, run: dict[str, Any]) -> str:
     )
 
 
-def _curves(document: Document, pictures: dict[str, bytes]) -> str:
+def _curves(document: Document, pictures: dict[str, bytes], run: dict[str, Any]) -> str:
     if "curves" not in pictures:
         return ""
+    of = noun(run)
     caption = Text(
-        en="Training: the loss of every step (pale: as measured; strong: smoothed). Validation: on pictures held out of it.",
-        zh="训练：每一步的损失（浅色为原始值，深色为平滑值）。验证：在留出的、未参与训练的图片上测得。",
+        en=f"Training: the loss of every step (pale: as measured; strong: smoothed). Validation: on {of.many} held out of it.",
+        zh=f"训练：每一步的损失（浅色为原始值，深色为平滑值）。验证：在留出的、未参与训练的{of.zh}上测得。",
     )
+    if is_regression(run):
+        caption = Text(
+            en=f"{caption.en} A loss of 1 is what always saying the mean is worth.",
+            zh=f"{caption.zh}损失为 1 相当于总是猜均值。",
+        )
     return document.figure(pictures["curves"], Text(en="How it learnt", zh="学习过程"), caption)
-
-
-def _confusion(document: Document, pictures: dict[str, bytes], predictions: Predictions | None) -> str:
-    if "confusion" not in pictures or predictions is None:
-        return ""
-    title = Text(en="What it confuses", zh="它会混淆什么")
-    return document.figure(pictures["confusion"], title, summary.confusions(predictions))
-
-
-def _mistakes(document: Document, pictures: dict[str, bytes]) -> str:
-    if "mistakes" not in pictures:
-        return ""
-    caption = Text(
-        en="In orange what the network says and how sure it is; below what the picture is labelled as.",
-        zh="橙色：网络的判断及其置信度；下方：图片的标签。",
-    )
-    title = Text(en="Its most confident mistakes", zh="最自信的错误")
-    return document.figure(pictures["mistakes"], title, caption)
-
-
-def _classes(document: Document, predictions: Predictions | None) -> str:
-    if predictions is None or not len(predictions.labels):
-        return ""
-    rows = per_class_table(predictions.labels, predictions.predicted, predictions.classes)
-    headings: list[Text | str] = [
-        Text(en="class", zh="类别"), Text(en="test pictures", zh="测试图片"), Text(en="precision", zh="精确率"),
-        Text(en="recall", zh="召回率"), "F1",
-    ]  # fmt: skip
-    cells = [
-        [row.name, f"{row.support:,}", *map(_percent, (row.precision, row.recall, row.f1))] for row in rows
-    ]
-    note = Text(
-        en="Precision: of the pictures said to be of the class, how many are. Recall: of the pictures of the class, how many "
-        "are found. F1: their harmonic mean.",
-        zh="精确率：被判为该类的图片中确属该类的比例；召回率：该类图片中被找出的比例；F1：两者的调和平均。",
-    )
-    body = document.table(headings, cells) + f'<p class="note">{document.say(note)}</p>'
-    return document.section(Text(en="Class by class", zh="逐类结果"), body)
 
 
 def _use(document: Document, run: dict[str, Any], reached_as: str) -> str:
     name = shlex.quote(reached_as)
-    lines = [
-        (Text(en="say what is in a picture", zh="识别图片"), f"etude predict {name} PICTURE.jpg"),
-        (Text(en="measure it on other pictures", zh="在其他图片上评估"), f"etude evaluate {name} FOLDER"),
-    ]
+    if noun(run) is ROWS:
+        lines = [
+            (Text(en="predict other rows", zh="预测其他数据"), f"etude predict {name} TABLE.csv"),
+            (Text(en="measure it on other rows", zh="在其他数据上评估"), f"etude evaluate {name} TABLE.csv"),
+        ]
+    else:
+        lines = [
+            (Text(en="say what is in a picture", zh="识别图片"), f"etude predict {name} PICTURE.jpg"),
+            (Text(en="measure it on other pictures", zh="在其他图片上评估"), f"etude evaluate {name} FOLDER"),
+        ]
     if run.get("status") != "finished":
         lines.insert(0, (Text(en="carry it on", zh="继续训练"), f"etude resume {name}"))
     body = "".join(
@@ -209,7 +203,3 @@ def _reached_as(run_dir: Path) -> str:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"

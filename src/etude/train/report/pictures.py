@@ -17,7 +17,9 @@ _MOST_PICTURES = 60
 
 def mistakes(predictions: Predictions, lang: Lang, count: int = 24) -> Figure:
     """The most confident mistakes, the most confident first: what the network says, how sure it is, what it is."""
-    worst = predictions.worst(count)
+    images, worst = predictions.images, predictions.worst(count)
+    if images is None:
+        raise ValueError("rows of a table have no pictures")
     if not len(worst):
         figure = Figure(figsize=(6, 1.2))
         words = Text(en="No picture of the test part is mistaken.", zh="测试集中没有判断错误的图片。")
@@ -31,7 +33,7 @@ def mistakes(predictions: Predictions, lang: Lang, count: int = 24) -> Figure:
     for each in axes:
         each.axis("off")
     for each, index in zip(axes, worst):
-        _show(each, predictions.images[index])
+        _show(each, images[index])
         chances = predictions.probabilities[index]
         said = shortened(predictions.classes[int(chances.argmax())], 13)
         label = shortened(predictions.classes[predictions.labels[index]], 16)

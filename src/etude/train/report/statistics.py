@@ -66,11 +66,37 @@ def commonest_confusions(counts: np.ndarray, most: int) -> list[tuple[int, int, 
     return [(int(r), int(c), int(off[r, c])) for r, c in zip(rows, columns) if off[r, c]]
 
 
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """The predictions of about one confidence: how many, their mean confidence, how many of them are right."""
+
+    count: int
+    confidence: float
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / self.count
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> list[ConfidenceBin]:
+    """Predictions sorted into ``bins`` equal intervals ``(low, high]`` of confidence; empty ones are left out.
+
+    Args:
+        confidence: ``[n]`` in [0, 1], the probability given to the predicted class.
+        correct: bool ``[n]``.
+    """
+    place = np.clip(np.ceil(np.asarray(confidence, dtype=np.float64) * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    sums = np.bincount(place, weights=confidence, minlength=bins)
+    right = np.bincount(place[np.asarray(correct, dtype=bool)], minlength=bins)
+    return [
+        ConfidenceBin(int(counts[i]), float(sums[i] / counts[i]), int(right[i])) for i in np.flatnonzero(counts)
+    ]
+
+
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
     """The expected calibration error (Guo et al. 2017, equation 3): mean gap of confidence and accuracy over bins."""
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = [
-        abs(correct[place == i].mean() - confidence[place == i].mean()) * (place == i).mean()
-        for i in np.unique(place)
-    ]
-    return float(sum(gaps))
+    found = reliability(confidence, correct, bins)
+    total = sum(each.count for each in found)
+    return sum(abs(each.accuracy - each.confidence) * each.count for each in found) / max(total, 1)

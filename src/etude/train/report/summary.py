@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from etude.core.text import Text
-from etude.train.report.labels import share
-from etude.train.report.predictions import Predictions
+from etude.core.text import Text, same
+from etude.train.report.labels import number, share
+from etude.train.report.nouns import Noun, is_regression, noun
+from etude.train.report.predictions import Predictions, RegressionPredictions
+from etude.train.report.regression_statistics import RegressionSummary
 from etude.train.report.statistics import (
     calibration_error,
     commonest_confusions,
@@ -15,41 +17,111 @@ from etude.train.report.statistics import (
 )
 
 
-def headline(run: dict[str, Any], predictions: Predictions | None) -> tuple[Text, Text | None]:
+def headline(
+    run: dict[str, Any],
+    predictions: Predictions | RegressionPredictions | None,
+    regression: RegressionSummary | None = None,
+) -> tuple[Text, Text | None]:
     """The result in large letters, and what it means: on the test part, else on the validation part."""
     results, finished = run.get("results") or {}, run.get("status") == "finished"
     split = (run.get("data") or {}).get("split") or {}
     for part in ("test", "validation"):
-        accuracy = results.get(f"{part}_accuracy")
-        if accuracy is None or (not finished and part == "validation"):
+        if not finished and part == "validation":
             continue
-        shown = Text(en=f"{accuracy:.2%}", zh=f"{accuracy:.2%}")
-        count = len(predictions.labels) if predictions is not None and part == "test" else split.get(part)
-        return shown, _meaning(accuracy, count, part) if isinstance(count, int) and count else None
+        count = len(predictions) if predictions is not None and part == "test" else split.get(part)
+        known = count if isinstance(count, int) and count else None
+        if is_regression(run) and results.get(f"{part}_rmse") is not None:
+            error, r2 = results[f"{part}_rmse"], results.get(f"{part}_r2")
+            shown = f"RMSE {number(error)}" + ("" if r2 is None else f" · R² {r2:.2f}")
+            return same(shown), _error_meaning(run, part, known, regression if part == "test" else None)
+        accuracy = results.get(f"{part}_accuracy")
+        if accuracy is not None:
+            meaning = _meaning(accuracy, known, part, noun(run), run.get("measured_on")) if known else None
+            return same(f"{accuracy:.2%}"), meaning
     if finished:
         return Text(en="Finished", zh="训练完成"), None
     return Text(en="Not finished", zh="尚未完成"), None
 
 
-def _meaning(accuracy: float, count: int, part: str) -> Text:
+def _meaning(accuracy: float, count: int, part: str, of: Noun, measured_on: str | None) -> Text:
     if part == "validation":
         return Text(
-            en=f"of {count:,} validation pictures are told right. The weights kept were chosen by them, so expect a little "
-            "less on new pictures; there was no test part.",
-            zh=f"的验证图片判断正确（共 {count:,} 张）。所保留的权重是据此选出的，在新图片上可能略低；本次训练没有测试集。",
+            en=f"of {count:,} validation {of.many} are told right. The weights kept were chosen by them, so expect a little "
+            f"less on new {of.many}; there was no test part.",
+            zh=f"的验证{of.zh}判断正确（共 {count:,} {of.measure}）。所保留的权重是据此选出的，在新{of.zh}上可能略低；"
+            "本次训练没有测试集。",
         )
     low, high = wilson_interval(round(accuracy * count), count)
+    if measured_on is None:
+        begin = Text(
+            en=f"of {count:,} test {of.many} are told right; they were kept apart from training.",
+            zh=f"的测试{of.zh}判断正确（共 {count:,} {of.measure}，未参与训练）。",
+        )
+    else:
+        begin = Text(
+            en=f"of the {count:,} {of.many} of {measured_on} are told right.",
+            zh=f"的{of.zh}判断正确（{measured_on}，共 {count:,} {of.measure}）。",
+        )
     return Text(
-        en=f"of {count:,} test pictures are told right; they were kept apart from training. On endlessly many such "
-        f"pictures it would plausibly be between {low:.2%} and {high:.2%} (95% interval).",
-        zh=f"的测试图片判断正确（共 {count:,} 张，未参与训练）。若有无穷多张同类图片，"
-        f"正确率大致在 {low:.2%} 与 {high:.2%} 之间（95% 区间）。",
+        en=f"{begin.en} On endlessly many such {of.many} it would plausibly be between {low:.2%} and {high:.2%} (95% interval).",
+        zh=f"{begin.zh}若有无穷多{of.measure}同类{of.zh}，正确率大致在 {low:.2%} 与 {high:.2%} 之间（95% 区间）。",
     )
+
+
+def _error_meaning(run: dict[str, Any], part: str, count: int | None, found: RegressionSummary | None) -> Text:
+    of, where = noun(run), run.get("measured_on")
+    name = (run.get("task") or {}).get("target") or "?"
+    counted = "" if count is None else f"{count:,} "
+    if where is not None:
+        place = Text(
+            en=f"{counted}{of.many} of {where}",
+            zh=f" {where} 的" + (f" {count:,} {of.measure}" if count else "") + of.zh,
+        )
+    elif part == "test":
+        place = Text(
+            en=f"{counted}test {of.many}, which were kept apart from training",
+            zh=(f" {count:,} {of.measure}" if count else "") + f"未参与训练的测试{of.zh}",
+        )
+    else:
+        place = Text(
+            en=f"{counted}validation {of.many}, by which the weights kept were chosen",
+            zh=(f" {count:,} {of.measure}" if count else "") + f"验证{of.zh}（所保留的权重据此选出）",
+        )
+    if (run.get("results") or {}).get(f"{part}_r2") is None:
+        words = Text(
+            en=f"is the typical error of the predicted {name} (root mean squared error, in its own unit), on {place.en}.",
+            zh=f"是预测“{name}”的典型误差（均方根误差，单位与其相同）；测自{place.zh}。",
+        )
+    else:
+        words = Text(
+            en=f"are the typical error of the predicted {name} (root mean squared error, in its own unit) and the share of its "
+            f"variance that is explained, on {place.en}.",
+            zh=f"分别是预测“{name}”的典型误差（均方根误差，单位与其相同）和解释的方差比例；测自{place.zh}。",
+        )
+    if found is None:
+        return words
+    en, zh = [words.en], [words.zh]
+    if found.rmse_interval:
+        low, high = map(number, found.rmse_interval)
+        en.append(f"On other such {of.many} the RMSE would plausibly be between {low} and {high}")
+        zh.append(f"换一批同类{of.zh}，RMSE 大致在 {low} 与 {high} 之间")
+        if found.r2_interval:
+            low, high = (f"{end:.2f}" for end in found.r2_interval)
+            en[-1] += f", R² between {low} and {high}"
+            zh[-1] += f"，R² 在 {low} 与 {high} 之间"
+        en[-1] += " (95% intervals, bootstrap)."
+        zh[-1] += "（95% 区间，自助法）。"
+    if found.baseline_rmse is not None:
+        en.append(
+            f"Always saying the mean of the training {of.many} would be off by {number(found.baseline_rmse)}."
+        )
+        zh.append(f"若总是猜训练{of.zh}的均值，误差为 {number(found.baseline_rmse)}。")
+    return Text(en=" ".join(en), zh="".join(zh))
 
 
 def training(run: dict[str, Any]) -> Text | None:
     """What was trained, on what, for how long, and where."""
-    model, data = run.get("model") or {}, run.get("data") or {}
+    model, data, of = run.get("model") or {}, run.get("data") or {}, noun(run)
     results, choices = run.get("results") or {}, run.get("choices") or {}
     size, classes = (data.get("split") or {}).get("train"), len((run.get("task") or {}).get("classes") or [])
     en, zh = [], []
@@ -57,8 +129,8 @@ def training(run: dict[str, Any]) -> Text | None:
         en.append(f"{model['parameters']:,} parameters")
         zh.append(f"{model['parameters']:,} 个参数")
     if isinstance(size, int):
-        en.append(f"trained on {size:,} pictures" + (f" of {classes} classes" if classes else ""))
-        zh.append(f"用 {size:,} 张图片" + (f"（{classes} 类）" if classes else "") + "训练")
+        en.append(f"trained on {size:,} {of.many}" + (f" of {classes} classes" if classes else ""))
+        zh.append(f"用 {size:,} {of.measure}{of.zh}" + (f"（{classes} 类）" if classes else "") + "训练")
     if "epochs" in results:
         en.append(f"{results['epochs']} epoch{'' if results['epochs'] == 1 else 's'}")
         zh.append(f"{results['epochs']} 轮")
@@ -86,10 +158,8 @@ def recipe(run: dict[str, Any]) -> Text | None:
     return Text(en=en, zh=zh)
 
 
-def calibration(predictions: Predictions | None) -> Text | None:
+def calibration(predictions: Predictions) -> Text:
     """How far the stated probabilities can be believed."""
-    if predictions is None or not len(predictions.labels):
-        return None
     gap = 100 * calibration_error(predictions.confidence, predictions.predicted == predictions.labels)
     return Text(
         en=f"Its confidence and its accuracy differ by {gap:.1f} percentage points on average (expected calibration error).",
@@ -97,10 +167,10 @@ def calibration(predictions: Predictions | None) -> Text | None:
     )
 
 
-def confusions(predictions: Predictions) -> Text:
+def confusions(predictions: Predictions, of: Noun) -> Text:
     """How to read the confusion matrix, and the commonest mistake in it."""
-    en = "Rows: what a test picture is. Columns: what the network says. Orange cells are mistakes."
-    zh = "行：测试图片的实际类别；列：网络的判断。橙色格子是错误。"
+    en = f"Rows: what a test {of.one} is. Columns: what the network says. Orange cells are mistakes."
+    zh = f"行：测试{of.zh}的实际类别；列：网络的判断。橙色格子是错误。"
     classes = predictions.classes
     counts = confusion_counts(predictions.labels, predictions.predicted, len(classes))
     for row, column, often in commonest_confusions(counts, 1):
