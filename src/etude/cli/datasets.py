@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etude.cli.figures import figure_path
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from etude.data.entry import NamedDataset, NamedTable
 
 ABOUT = Text(
-    en="List the data sets; with a name, or a folder of pictures or a table (CSV) of yours: look it over.",
-    zh="列出数据集；给出名称、自己的图片文件夹或表格（CSV）时，检查其内容。",
+    en="List the data sets; with a name, or a folder of pictures, a table (CSV) or a COCO file of yours: look it over.",
+    zh="列出数据集；给出名称、自己的图片文件夹、表格（CSV）或 COCO 文件时，检查其内容。",
 )
 
 
@@ -28,6 +29,12 @@ def run(argv: list[str], lang: Lang) -> int:
     if arguments.data is None:
         return _list(arguments.data_dir, output)
     figure = figure_path(arguments.figure)
+    path = Path(arguments.data)
+    if path.suffix.lower() == ".json" and path.is_file():
+        from etude.cli.coco import tell_coco
+
+        tell_coco(path, output, figure)
+        return 0
     from etude.data.catalog import load_data
 
     with output.loading() as progress:
@@ -64,7 +71,10 @@ def _parser(lang: Lang) -> Parser:
         "data",
         nargs="?",
         metavar="DATA",
-        help=parser.words("a data set, a folder or a table", "数据集、文件夹或表格"),
+        help=parser.words(
+            "a data set, a folder, a table, or COCO's instances.json",
+            "数据集、文件夹、表格，或 COCO 的 instances.json",
+        ),
     )
     parser.add_argument(
         "--target",
