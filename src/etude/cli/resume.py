@@ -35,13 +35,14 @@ def run(argv: list[str], lang: Lang) -> int:
     from etude.train.run import open_run
 
     found = open_run(arguments.run)
-    from etude.cli.training import prepare_process, summary, train_to_the_end
+    from etude.cli.training import how_to_use, prepare_process, summary, train_to_the_end
 
     if found.finished and arguments.step is None:
+        use = how_to_use(found)
         output.say(
             Text(
-                en=f"{found.name} is finished; nothing is left to train. To use it: etude predict {found.path} PICTURE",
-                zh=f"{found.name} 已训练完毕，没有剩余的训练。使用方法：etude predict {found.path} 图片",
+                en=f"{found.name} is finished; nothing is left to train. To use it: {use.en}",
+                zh=f"{found.name} 已训练完毕，没有剩余的训练。使用方法：{use.zh}",
             )
         )
         output.json(summary(found, found.results.get("steps", 0), since_enter()))
@@ -57,7 +58,7 @@ def run(argv: list[str], lang: Lang) -> int:
         output.warn(
             Text(
                 en=f"This is not what the run began on, so the rest may differ in the last bits: {'; '.join(changed)}.",
-                zh=f"运行环境与训练开始时不同，其余部分的末位数字可能有差别：{';'.join(changed)}。",
+                zh=f"运行环境与训练开始时不同，其余部分的末位数字可能有差别：{'；'.join(changed)}。",
             )
         )
     return train_to_the_end(session, output, since_enter)

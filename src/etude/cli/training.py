@@ -112,12 +112,16 @@ def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
             )
         )
     report = run.path / "report.html"
+    use = how_to_use(run)
+    output.say(Text(en=f"Report:  {report}", zh=f"报告：{report}"))
+    output.say(Text(en=f"Use it:  {use.en}", zh=f"使用：{use.zh}"))
+
+
+def how_to_use(run: Run) -> Text:
+    """The command that puts a run to use."""
     table = run.record["data"].get("kind") == "table"
     what = Text(en="TABLE.csv", zh="表格.csv") if table else Text(en="PICTURE", zh="图片")
-    output.say(Text(en=f"Report:  {report}", zh=f"报告：{report}"))
-    output.say(
-        Text(en=f"Use it:  etude predict {run.path} {what.en}", zh=f"使用：etude predict {run.path} {what.zh}")
-    )
+    return Text(en=f"etude predict {run.path} {what.en}", zh=f"etude predict {run.path} {what.zh}")
 
 
 def test_result(results: dict[str, Any]) -> Text | None:

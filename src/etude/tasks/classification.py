@@ -82,7 +82,7 @@ class Classification:
                 en=f"Classification takes logits [batch, num_classes] and integer labels [batch]; the model gave "
                 f"{list(logits.shape)}, the labels are {str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}. "
                 "Make the model's last layer give one number a class, and the labels class indices.",
-                zh=f"分类任务需要形状为 [batch, num_classes] 的 logits 和形状为 [batch] 的整数标签；模型给出 {list(logits.shape)},"
+                zh=f"分类任务需要形状为 [batch, num_classes] 的 logits 和形状为 [batch] 的整数标签；模型给出 {list(logits.shape)}，"
                 f"标签为 {str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}。"
                 "请让最后一层为每个类别输出一个数，标签用类别编号。",
             )
@@ -93,6 +93,6 @@ class Classification:
             raise EtudeError(
                 en=f"The labels run from {int(labels.min())} to {int(labels.max())}, but the model tells {classes} classes "
                 f"apart (0 to {classes - 1}); build it with num_classes={int(labels.max()) + 1}, or number the labels from 0.",
-                zh=f"标签范围是 {int(labels.min())} 到 {int(labels.max())}，但模型只区分 {classes} 个类别（0 到 {classes - 1}）;"
+                zh=f"标签范围是 {int(labels.min())} 到 {int(labels.max())}，但模型只区分 {classes} 个类别（0 到 {classes - 1}）；"
                 f"请用 num_classes={int(labels.max()) + 1} 构建模型，或让标签从 0 开始编号。",
             ) from None

@@ -78,7 +78,7 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
         raise EtudeError(
             en=f"Cannot train on a {type(data).__name__}; give what etude.load_data returns, a Dataset, a DataLoader, "
             "or a tuple of those (train, validation).",
-            zh=f"无法用 {type(data).__name__} 训练；请给出 etude.load_data 的结果、Dataset、DataLoader,"
+            zh=f"无法用 {type(data).__name__} 训练；请给出 etude.load_data 的结果、Dataset、DataLoader，"
             "或由它们组成的元组（训练集，验证集）。",
         )
     return feed
