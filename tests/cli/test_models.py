@@ -26,6 +26,17 @@ def test_list_names_every_model_with_its_size(capsys):
     assert "one multiply-add counts as 2" in out
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_list_fits_a_hundred_columns(capsys, lang):
+    cells = pytest.importorskip("rich.cells")
+    _, out, _ = run(capsys, "--lang", lang)
+    rows = [line.rstrip() for line in out.splitlines() if line.strip()]
+    assert max(cells.cell_len(line) for line in rows) <= 102
+    assert len([line for line in rows if line.split()[0] in list_models()]) == len(
+        list_models()
+    )  # nothing is folded
+
+
 def test_list_as_json_is_one_object_on_stdout(capsys):
     code, out, err = run(capsys, "--json")
     assert code == 0
@@ -75,6 +86,23 @@ def test_other_images_classes_and_settings(capsys):
     assert sum(layer["flops"] for layer in facts["layers"]) == facts["flops"]
 
 
+def test_a_table_and_a_number(capsys):
+    code, out, _ = run(capsys, "mlp", "--input", "13", "--classes", "1", "--setting", "widths=8", "--json")
+    assert code == 0
+    facts = json.loads(out.splitlines()[-1])
+    assert facts["input_shape"] == [13]
+    assert facts["parameters"] == 13 * 8 + 8 + 8 + 1
+    assert facts["flops"] == 2 * (13 * 8 + 8)
+
+
+def test_what_runs_in_training_only_is_said(capsys):
+    _, out, _ = run(capsys, "googlenet")
+    lines = {line.split()[0]: line for line in out.splitlines() if line.split()}
+    assert "in training only" in lines["aux1.fc1"]
+    assert "2,098,176" in lines["aux1.fc1"]
+    assert "in training only" not in lines["fc"]
+
+
 def test_quiet_prints_nothing(capsys):
     assert run(capsys, "lenet5", "--quiet") == (0, "", "")
 
@@ -84,6 +112,10 @@ def test_quiet_prints_nothing(capsys):
     [
         ["lenet6"],
         ["lenet5", "--input", "28"],
+        ["mlp", "--input", "3x28"],
+        ["mlp", "--input", "0"],
+        ["alexnet", "--input", "3x32x32"],
+        ["logistic", "--classes", "1"],
         ["lenet5", "--input", "1x4x4"],
         ["lenet5", "--input", "0x28x28"],
         ["lenet5", "--classes", "1"],

@@ -22,8 +22,14 @@ CONVENTION = Text(
     en="FLOPs: one example, forward; one multiply-add counts as 2; convolutions and matrix products only.",
     zh="FLOPs：一个样本前向计算的浮点运算次数；一次乘加计为 2 次；只计卷积与矩阵乘法。",
 )
+TABLES = Text(
+    en="Inputs are as published; other sizes work too. For tables: {tables}.",
+    zh="输入为论文所用的尺寸，也可以是其他尺寸。可用于表格的模型：{tables}。",
+)
 PARAMETERS = Text(en="parameters", zh="参数量")
+MILLIONS = same("MFLOPs")
 INPUT = Text(en="input", zh="输入")
+TRAINING = Text(en="in training only", zh="仅训练时使用")
 
 
 def run(argv: list[str], lang: Lang) -> int:
@@ -37,16 +43,19 @@ def run(argv: list[str], lang: Lang) -> int:
     )
     parser.add_argument(
         "--input",
-        metavar="CxHxW",
+        metavar="CxHxW|N",
         help=parser.words(
-            "channels x height x width of an image (as published)", "图像的 通道数x高x宽（默认同论文）"
+            "channels x height x width of an image, or features of a table (as published)",
+            "图像的 通道数x高x宽，或表格的特征数（默认同论文）",
         ),
     )
     parser.add_argument(
         "--classes",
         type=int,
         metavar="N",
-        help=parser.words("number of classes (as published)", "类别数（默认同论文）"),
+        help=parser.words(
+            "number of classes, or 1 for a number (as published)", "类别数；1 表示输出一个数（默认同论文）"
+        ),
     )
     parser.add_argument(
         "--setting",
@@ -74,13 +83,11 @@ def _list(output: Output) -> int:
     from etude.models.settings import settings_of
     from etude.models.summary import count
 
-    rows: list[list[Any]] = []
     facts: list[dict[str, Any]] = []
     for name, model in list_models().items():
         parameters, flops = count(
             _build_on_meta(name, model.input_shape, model.num_classes, {}), model.input_shape
         )
-        rows.append([name, model.title, parameters, _millions(flops), _size(model.input_shape), model.source])
         facts.append(
             {
                 "name": name,
@@ -91,15 +98,16 @@ def _list(output: Output) -> int:
                 "num_classes": model.num_classes,
                 "parameters": parameters,
                 "flops": flops,
+                "takes_tables": model.takes_tables,
+                "gives_numbers": model.gives_numbers,
                 "settings": settings_of(model),
             }
         )
-    headings = [
-        Text(en="model", zh="名称"), Text(en="what it is", zh="说明"), PARAMETERS,
-        Text(en="MFLOPs", zh="计算量 (MFLOPs)"), INPUT, Text(en="source", zh="出处"),
-    ]  # fmt: skip
-    output.table(headings, rows)
+    if not output.quiet:
+        _print_by_family(facts, [model.build for model in list_models().values()], output)
     output.say(CONVENTION)
+    tables = [name for name, model in list_models().items() if model.takes_tables]
+    output.say(TABLES.format(tables=Text(en=", ".join(tables), zh="、".join(tables))))
     output.say(
         Text(en="One model layer by layer: etude models lenet5", zh="逐层查看某个模型：etude models lenet5")
     )
@@ -107,8 +115,50 @@ def _list(output: Output) -> int:
     return 0
 
 
+def _print_by_family(facts: list[dict[str, Any]], builds: list[Any], output: Output) -> None:
+    """The list, 100 columns wide: a block for each file, the oldest publication first."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    name, title, source = (
+        Text(en="model", zh="名称"),
+        Text(en="what it is", zh="说明"),
+        Text(en="source", zh="出处"),
+    )
+    for heading in (name, title, PARAMETERS, MILLIONS, INPUT, source):
+        number = heading in (PARAMETERS, MILLIONS)
+        table.add_column(output.word(heading), justify="right" if number else "left", overflow="fold")
+    families: dict[str, list[dict[str, Any]]] = {}
+    for each, build in zip(facts, builds):
+        families.setdefault(getattr(build, "func", build).__module__, []).append(each)
+    by_year = sorted(families.values(), key=lambda family: _cite(family[0]["source"])[-4:])
+    for place, family in enumerate(by_year):
+        if place:
+            table.add_row()
+        for each in family:
+            table.add_row(
+                each["name"],
+                each["title"],
+                f"{each['parameters']:,}",
+                _millions(each["flops"]),
+                _size(each["input_shape"]),
+                _cite(each["source"]),
+            )
+    output.console().print(table)
+
+
+def _cite(source: str) -> str:
+    """``He et al. 2016`` for ``He, Zhang, Ren & Sun 2016, section 4.2``: authors and year of the first publication."""
+    found = re.match(r"(.+?) (\d{4})", source)
+    if not found:
+        return source
+    authors = re.split(r", | & ", found[1])
+    return f"{' & '.join(authors) if len(authors) < 3 else authors[0] + ' et al.'} {found[2]}"
+
+
 def _show(
-    name: str, shape: tuple[int, int, int] | None, num_classes: int | None, words: list[str], output: Output
+    name: str, shape: tuple[int, ...] | None, num_classes: int | None, words: list[str], output: Output
 ) -> int:
     from etude.models.catalog import find_model
     from etude.models.settings import read_setting, settings_of
@@ -127,9 +177,12 @@ def _show(
     )
     output.say(Text(en=f"Source: {model.source}", zh=f"出处：{model.source}"))
     rows: list[list[Any]] = [
-        [layer.name, layer.kind, _size(layer.output_shape), layer.parameters, layer.flops] for layer in layers
+        [layer.name, layer.kind, _size(layer.output_shape) or TRAINING, layer.parameters, layer.flops]
+        for layer in layers
     ]
     total = Text(en=f"total, {num_classes} classes", zh=f"合计，{num_classes} 类")
+    if num_classes == 1:
+        total = Text(en="total, 1 number", zh="合计，输出 1 个数")
     headings = [
         Text(en="layer", zh="层"), Text(en="kind", zh="类型"), Text(en="output", zh="输出"), PARAMETERS, same("FLOPs"),
     ]  # fmt: skip
@@ -152,7 +205,7 @@ def _show(
     return 0
 
 
-def _build_on_meta(name: str, shape: tuple[int, int, int], num_classes: int, settings: dict[str, Any]):
+def _build_on_meta(name: str, shape: tuple[int, ...], num_classes: int, settings: dict[str, Any]):
     import torch
 
     from etude.models.catalog import build_model
@@ -161,22 +214,26 @@ def _build_on_meta(name: str, shape: tuple[int, int, int], num_classes: int, set
         return build_model(name, shape, num_classes, **settings)
 
 
-def _read_shape(words: str) -> tuple[int, int, int]:
-    if not re.fullmatch(r"\s*\d{1,6}(\s*[xX×*,]\s*\d{1,6}){2}\s*", words):
+def _read_shape(words: str) -> tuple[int, ...]:
+    """``3x64x64`` of an image; ``13`` of a row of a table."""
+    if not re.fullmatch(r"\s*\d{1,6}((\s*[xX×*,]\s*\d{1,6}){2})?\s*", words):
         raise EtudeError(
-            en=f"--input is '{words}'; write channels x height x width, for example 3x64x64.",
-            zh=f"--input 为“{words}”；请写成 通道数x高x宽，例如 3x64x64。",
+            en=f"--input is '{words}'; write channels x height x width of an image, for example 3x64x64, "
+            "or the number of features of a table, for example 13.",
+            zh=f"--input 为“{words}”；请写成图像的 通道数x高x宽，例如 3x64x64，或表格的特征数，例如 13。",
         )
-    channels, height, width = (int(size) for size in re.findall(r"\d+", words))
-    return channels, height, width
+    return tuple(int(size) for size in re.findall(r"\d+", words))
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return "×".join(str(size) for size in shape)
 
 
-def _millions(flops: int) -> int | float:
-    return round(flops / 1e6) if flops >= 1e8 else round(flops / 1e6, 1)
+def _millions(flops: int) -> str:
+    if flops < 10_000:
+        return "< 0.01"
+    digits = 0 if flops >= 1e8 else 1 if flops >= 1e5 else 2
+    return f"{flops / 1e6:,.{digits}f}"
 
 
 def _spelt(value: Any) -> str:

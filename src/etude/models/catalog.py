@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import etude.models
 from etude.core.errors import EtudeError, unknown
 from etude.core.text import Text
-from etude.models.entry import Model
+from etude.models.entry import Model, Shape
 from etude.models.settings import check_settings
 
 if TYPE_CHECKING:
@@ -43,29 +43,30 @@ def find_model(name: str) -> Model:
 def build_model(
     name: str, input_shape: Sequence[int] | None = None, num_classes: int | None = None, **settings: Any
 ) -> nn.Module:
-    """A new model with random weights: images ``[n, channels, height, width]`` to logits ``[n, num_classes]``.
+    """A new model with random weights: examples ``[n, *input_shape]`` to outputs ``[n, num_classes]``.
 
     Args:
         name: one of `list_models`.
-        input_shape: ``(channels, height, width)`` of one image; None means the one it was published for.
-        num_classes: None means the number it was published for.
+        input_shape: ``(channels, height, width)`` of one image, or ``(num_features,)`` of one row of a table;
+            None means the one it was published for.
+        num_classes: the number of logits, or 1 for a number (regression); None means as it was published.
         settings: the model's own settings, such as ``dropout=0.2`` or ``widths=(256, 128)``.
 
     Raises:
-        EtudeError: there is no such model or it has no such setting, a value is out of bounds, or the images
-            are too small for it.
+        EtudeError: there is no such model or it has no such setting, a value is out of bounds, the images
+            are too small for it, or it takes no tables or gives no numbers.
     """
     model = find_model(name)
     shape = _checked_shape(model, model.input_shape if input_shape is None else input_shape)
-    classes = _checked_classes(model.num_classes if num_classes is None else num_classes)
+    classes = _checked_classes(model, model.num_classes if num_classes is None else num_classes)
     settings = check_settings(model, settings)
     try:
         return model.build(shape, classes, **settings)
     except (RuntimeError, MemoryError, OverflowError) as error:  # torch has no better type for "out of memory"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise EtudeError(
-            en=f"{name} for images {shape} and {classes} classes could not be made ({reason}); choose smaller ones.",
-            zh=f"无法为 {shape} 的图片和 {classes} 个类别构建 {name}（{reason}）；请减小尺寸。",
+            en=f"{name} for inputs {shape} and {classes} outputs could not be made ({reason}); choose smaller ones.",
+            zh=f"无法为形状 {shape} 的输入和 {classes} 个输出构建 {name}（{reason}）；请减小尺寸。",
         ) from error
 
 
@@ -77,12 +78,23 @@ def _discover() -> tuple[Model, ...]:
     return tuple(found)
 
 
-def _checked_shape(model: Model, shape: Sequence[int]) -> tuple[int, int, int]:
+def _checked_shape(model: Model, shape: Sequence[int]) -> Shape:
     sizes = [_whole(size) for size in shape] if isinstance(shape, list | tuple) else []
-    if len(sizes) != 3 or min(sizes) < 1:
+    if len(sizes) not in (1, 3) or min(sizes) < 1:
         raise EtudeError(
-            en=f"input_shape is {shape}; it must be three whole numbers of at least 1: (channels, height, width).",
-            zh=f"input_shape 为 {shape}；它必须是三个不小于 1 的整数：（通道数，高，宽）。",
+            en=f"input_shape is {shape}; it must be three whole numbers of at least 1 for images, (channels, height, width), "
+            "or one for a table, (num_features,).",
+            zh=f"input_shape 为 {shape}；对图片，它必须是三个不小于 1 的整数：（通道数，高，宽）；对表格，则是一个整数：特征数，写成 (num_features,)。",
+        )
+    if len(sizes) == 1:
+        if model.takes_tables:
+            return (sizes[0],)
+        able = _names("takes_tables")
+        raise EtudeError(
+            en=f"{model.name} takes images (channels, height, width), not rows of a table with {sizes[0]} features; "
+            f"these models take tables: {', '.join(able)}.",
+            zh=f"{model.name} 的输入是图片（通道数，高，宽），不能是含 {sizes[0]} 个特征的表格行；"
+            f"可用于表格的模型：{'、'.join(able)}。",
         )
     channels, height, width = sizes
     if min(height, width) < model.smallest:
@@ -96,14 +108,26 @@ def _checked_shape(model: Model, shape: Sequence[int]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _checked_classes(num_classes: int) -> int:
+def _checked_classes(model: Model, num_classes: int) -> int:
     classes = _whole(num_classes)
-    if classes < 2:
+    if classes == 1 and not model.gives_numbers:
+        able = _names("gives_numbers")
         raise EtudeError(
-            en=f"num_classes is {num_classes}; there must be at least 2 classes to tell apart.",
-            zh=f"num_classes 为 {num_classes}；至少要有 2 个类别才能分类。",
+            en=f"num_classes is 1, but {model.name} tells classes apart and needs at least 2; "
+            f"these models also give a number (regression): {', '.join(able)}.",
+            zh=f"num_classes 为 1，而 {model.name} 用于分类，至少需要 2 个类别；可以只输出一个数（回归）的模型：{'、'.join(able)}。",
+        )
+    if classes < 1:
+        raise EtudeError(
+            en=f"num_classes is {num_classes}; it must be a whole number: at least 2 classes to tell apart, "
+            "or 1 for a number (regression).",
+            zh=f"num_classes 为 {num_classes}；它必须是整数：分类至少为 2，回归（只输出一个数）为 1。",
         )
     return classes
+
+
+def _names(ability: str) -> list[str]:
+    return [name for name, model in list_models().items() if getattr(model, ability)]
 
 
 def _whole(number: Any) -> int:

@@ -109,8 +109,8 @@ def _entry(depth: int, shortcuts: bool) -> Model:
     )
     plain = (
         Text(
-            en=f"the layers of ResNet-{depth} without shortcuts",
-            zh=f"去掉捷径连接的 ResNet-{depth}（普通网络）",
+            en=f"ResNet-{depth} without shortcuts",
+            zh=f"去掉捷径连接的 ResNet-{depth}",
         ),
         Text(
             en="The paper's comparison: the deeper these plain networks are, the worse they learn.",

@@ -29,12 +29,12 @@ LAYERS: dict[str, type[nn.Module]] = {
 
 
 class MLP(nn.Module):
-    """Flattens the image, then Linear (BatchNorm) (activation) (Dropout) for each width, then Linear.
+    """Flattens an image, then Linear (BatchNorm) (activation) (Dropout) for each width, then Linear.
 
     Args:
-        input_shape: ``(channels, height, width)`` of one image, any size.
-        num_classes: the number of logits.
-        widths: the number of units of each hidden layer; none at all gives softmax regression.
+        input_shape: ``(channels, height, width)`` of one image of any size, or ``(num_features,)`` of a row of a table.
+        num_classes: the number of logits, or 1 for a number (regression).
+        widths: the number of units of each hidden layer; none at all gives `etude.models.linear.LinearModel`.
         activation: after each hidden layer; with ``none`` the whole network is one linear map.
         batch_norm: normalise each hidden layer over the batch, before its activation.
         dropout: the probability of dropping a hidden unit, in training only.
@@ -66,7 +66,7 @@ class MLP(nn.Module):
         self.output = nn.Linear(inputs, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.flatten(x)  # [n, channels·height·width]
+        x = self.flatten(x)  # [n, channels·height·width] or [n, num_features]
         x = self.hidden(x)  # [n, widths[-1]]
         return self.output(x)  # [n, num_classes]
 
@@ -76,19 +76,21 @@ SOURCE = "Rumelhart, Hinton & Williams 1986"
 CATALOG = (
     Model(
         name="mlp",
-        title=Text(en="fully connected network with activations", zh="带激活函数的全连接网络"),
+        title=Text(en="fully connected network", zh="全连接网络（多层感知机）"),
         source=SOURCE,
         build=MLP,
         input_shape=(1, 28, 28),
         num_classes=10,
         notes=Text(
-            en="It sees an image as a row of numbers; any number of layers of any width.",
-            zh="把图像看成一行数字；层数与宽度任意。",
+            en="It sees an image as a row of numbers, so it takes tables too; any number of layers of any width.",
+            zh="把图像看成一行数字，因此也能处理表格；层数与宽度任意。",
         ),
+        takes_tables=True,
+        gives_numbers=True,
     ),
     Model(
         name="mlp-plain",
-        title=Text(en="fully connected network without activations", zh="不带激活函数的全连接网络"),
+        title=Text(en="MLP without activations", zh="不带激活函数的全连接网络"),
         source=SOURCE,
         build=partial(MLP, activation="none", batch_norm=False),
         input_shape=(1, 28, 28),
@@ -97,10 +99,12 @@ CATALOG = (
             en="However many layers it has, it can only be one linear map: the reason for activations.",
             zh="无论有多少层，它都只等价于一个线性变换：这正是需要激活函数的原因。",
         ),
+        takes_tables=True,
+        gives_numbers=True,
     ),
     Model(
         name="mlp-bn",
-        title=Text(en="fully connected network with batch normalisation", zh="带批量归一化的全连接网络"),
+        title=Text(en="MLP with batch norm", zh="带批量归一化的全连接网络"),
         source="Ioffe & Szegedy 2015, section 3.2",
         build=partial(MLP, batch_norm=True),
         input_shape=(1, 28, 28),
@@ -109,5 +113,7 @@ CATALOG = (
             en="It bears larger learning rates than mlp and learns in fewer epochs.",
             zh="与 mlp 相比，可以使用更大的学习率，用更少的轮数学会。",
         ),
+        takes_tables=True,
+        gives_numbers=True,
     ),
 )

@@ -1,8 +1,8 @@
-"""ResNet-18, 34 and 50, with torchvision's names and shapes, so that its weights load as they are.
+"""ResNet-18, 34, 50, 101 and 152, with torchvision's names and shapes, so that its weights load as they are.
 
 He, Zhang, Ren & Sun (2016), "Deep Residual Learning for Image Recognition", CVPR, section 3.3, table 1.
-As in torchvision, ResNet-50 halves the size in the 3×3 convolution of a block, not in its first 1×1 as the paper
-does (called v1.5), and the shortcuts are option B: a 1×1 convolution where size or channels change.
+As in torchvision, ResNet-50 and the deeper ones halve the size in the 3×3 convolution of a block, not in its first
+1×1 as the paper does (called v1.5), and the shortcuts are option B: a 1×1 convolution where size or channels change.
 """
 
 from __future__ import annotations
@@ -166,5 +166,15 @@ CATALOG = (
         50, Bottleneck, (3, 4, 6, 3),
         Text(en="Bottleneck blocks: little dearer than ResNet-34, and better on large data; slow without a GPU.",
              zh="采用瓶颈结构：只比 ResNet-34 稍贵，在大数据上更好；没有 GPU 时较慢。"),
+    ),
+    _entry(
+        101, Bottleneck, (3, 4, 23, 3),
+        Text(en="Twice the cost of ResNet-50: for fine-tuning trained weights on a GPU.",
+             zh="计算量约为 ResNet-50 的两倍：适合在 GPU 上微调已训练的权重。"),
+    ),
+    _entry(
+        152, Bottleneck, (3, 8, 36, 3),
+        Text(en="The deepest of the networks that won ImageNet in 2015: three times the cost of ResNet-50.",
+             zh="2015 年 ImageNet 竞赛冠军所用的最深网络：计算量约为 ResNet-50 的三倍。"),
     ),
 )  # fmt: skip

@@ -106,7 +106,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
             "不小于 1 的整数",
         )
     number = _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
-    if name == "dropout":
+    if name.startswith("dropout"):
         right = number and 0 <= value < 1
         en, zh = "a probability, at least 0 and less than 1", "概率：不小于 0 且小于 1"
         return _demand(right, name, value, value, en, zh)

@@ -27,7 +27,7 @@ class LayerRow:
     Args:
         name: the layer's place in the model, such as ``layer1.0.conv2``; empty for the model itself.
         kind: its type and, where it has one, its kernel: ``Conv2d 5×5``.
-        output_shape: of one example, without the batch.
+        output_shape: of one example, without the batch; empty for a layer that runs in training only.
         parameters: trainable or not; 0 where a row above already has them.
         flops: of one example, forward; one multiply-add is 2.
     """
@@ -40,7 +40,11 @@ class LayerRow:
 
 
 def count(model: nn.Module, input_shape: Shape) -> tuple[int, int]:
-    """Parameters (shared ones once) and forward FLOPs for one example ``(channels, height, width)``."""
+    """Parameters (shared ones once) and forward FLOPs for one example, in evaluation mode.
+
+    Args:
+        input_shape: ``(channels, height, width)`` of an image, or ``(num_features,)`` of a row of a table.
+    """
     return sum(p.numel() for p in model.parameters()), _run_on_meta(model, input_shape).get_total_flops()
 
 
@@ -48,7 +52,9 @@ def layer_table(model: nn.Module, input_shape: Shape) -> list[LayerRow]:
     """A row for each call of each layer, in the order in which they finish.
 
     A module has a row if it has no submodules, or parameters or FLOPs of its own; the FLOPs of the rows add up to
-    those of `count`. Layers written as functions (``F.relu``) have no parameters and no FLOPs, and no row.
+    those of `count`, and their parameters too. Layers written as functions (``F.relu``) have no parameters and no
+    FLOPs, and no row. Last come the layers with parameters that only training uses, such as those of an auxiliary
+    classifier: their ``output_shape`` is empty.
     """
     rows: list[LayerRow] = []
     seen: set[int] = set()
@@ -79,6 +85,11 @@ def layer_table(model: nn.Module, input_shape: Shape) -> list[LayerRow]:
     finally:
         for handle in handles:
             handle.remove()
+    for name, module in model.named_modules():
+        left = {id(p): p.numel() for p in parameters[module] if id(p) not in seen}
+        if left:
+            seen.update(left)
+            rows.append(LayerRow(name, _kind(module), (), sum(left.values()), 0))
     return rows
 
 
