@@ -46,6 +46,30 @@ def test_warm_up_rises_in_a_line_and_then_the_schedule_begins():
     assert all(rate > 0 for rate in rates)
 
 
+@pytest.mark.parametrize(("step_size", "gamma"), [(1, 0.1), (3, 0.5), (7, 0.9), (50, 0.1)])
+def test_step_is_torch_s_with_epochs_as_its_steps(step_size, gamma):
+    expected = torch_rates(20, lambda o: torch.optim.lr_scheduler.StepLR(o, step_size, gamma))
+    recipe = Recipe(learning_rate=0.3, schedule="step", step_size=step_size, gamma=gamma, epochs=20)
+    rates = [learning_rate_at(s, 20 * 11, recipe, 11) for s in range(20 * 11)]
+    assert rates[::11] == pytest.approx(expected, rel=1e-12)
+    assert all(rates[s] == rates[s - s % 11] for s in range(len(rates)))
+
+
+def test_step_drops_twice_by_default_and_within_an_epoch_if_told():
+    recipe = Recipe(learning_rate=1.0, schedule="step")
+    rates = [learning_rate_at(s, 30, recipe, 10) for s in range(30)]
+    assert rates == pytest.approx([1.0] * 10 + [0.1] * 10 + [0.01] * 10)
+    half = recipe.model_copy(update={"step_size": 0.5, "gamma": 0.5})
+    assert [learning_rate_at(s, 20, half, 10) for s in (4, 5, 9, 10, 15)] == [1.0, 0.5, 0.5, 0.25, 0.125]
+
+
+def test_step_counts_its_drops_from_the_start_of_the_warm_up():
+    recipe = Recipe(learning_rate=1.0, schedule="step", step_size=2, warmup_epochs=1)
+    rates = [learning_rate_at(s, 40, recipe, 10) for s in range(40)]
+    assert rates[:10] == pytest.approx([0.1 * s for s in range(1, 11)])
+    assert rates[10:] == pytest.approx([1.0] * 10 + [0.1] * 20)
+
+
 def test_constant_is_constant():
     recipe = Recipe(learning_rate=0.3, schedule="constant")
     assert {learning_rate_at(s, 7, recipe, 7) for s in range(7)} == {0.3}

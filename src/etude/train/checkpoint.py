@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -17,6 +16,7 @@ from etude.core.errors import EtudeError
 from etude.core.files import new_directory, write_text
 from etude.core.seeds import generator_states
 from etude.train.averages import load_named, named_tensors
+from etude.train.optimizer_memory import memory_content, memory_tensors, restore_memory
 from etude.train.state import Best, State
 
 FORMAT = 1
@@ -154,10 +154,7 @@ def _tensors(state: State) -> dict[str, Tensor]:
     if state.best:
         found |= {f"best/{name}": t for name, t in state.best.weights.items()}
     for part, optimizer in state.optimizers.items():
-        for index, values in optimizer.state_dict()["state"].items():
-            for key, value in values.items():
-                if isinstance(value, Tensor):
-                    found[f"optimizer/{part}/{index}/{key}"] = value
+        found |= {f"optimizer/{part}/{name}": t for name, t in memory_tensors(optimizer).items()}
     return found
 
 
@@ -165,13 +162,6 @@ def _content(state: State) -> dict[str, Any]:
     best = state.best and {
         "score": state.best.score, "step": state.best.step, "epoch": state.best.epoch, "metrics": state.best.metrics
     }  # fmt: skip
-    plain = {
-        part: {
-            index: {key: value for key, value in values.items() if not isinstance(value, Tensor)}
-            for index, values in optimizer.state_dict()["state"].items()
-        }
-        for part, optimizer in state.optimizers.items()
-    }
     return {
         "format": FORMAT,
         "step": state.step,
@@ -183,7 +173,7 @@ def _content(state: State) -> dict[str, Any]:
         "best": best,
         "judged": state.judged,
         "loss_sums": {name: float(total) for name, total in state.loss_sums.items()},
-        "optimizers": plain,
+        "optimizers": {part: memory_content(optimizer) for part, optimizer in state.optimizers.items()},
         "choices": state.choices.to_json(),
     }
 
@@ -207,38 +197,12 @@ def _restore(state: State, content: dict[str, Any], tensors: dict[str, Tensor], 
         best = content["best"]
         state.best = Best(tuple(best["score"]), best["step"], best["epoch"], best["metrics"], weights)
     for part, optimizer in state.optimizers.items():
-        _restore_optimizer(optimizer, content["optimizers"][part], _under(tensors, f"optimizer/{part}/"))
+        restore_memory(optimizer, content["optimizers"][part], _under(tensors, f"optimizer/{part}/"))
     for name in ("step", "epoch", "position", "examples", "ended", "stale"):
         setattr(state, name, content[name])
     state.judged = content["judged"] and (content["judged"][0], content["judged"][1])
     for name, total in content["loss_sums"].items():
         state.loss_sums[name].fill_(total)
-
-
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]
-) -> None:
-    """Put the optimiser's memory back, each tensor laid out as its parameter is (fused kernels rely on that)."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for index, parameter in enumerate(parameters):
-        values = dict(plain.get(str(index), {}))
-        for name, tensor in tensors.items():
-            place, _, key = name.partition("/")
-            if place == str(index):
-                if tensor.shape == parameter.shape and tensor.ndim:
-                    values[key] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-                else:
-                    values[key] = (
-                        tensor.clone()
-                        if key == "step" and not _fused(optimizer)
-                        else tensor.to(parameter.device)
-                    )
-        if values:
-            optimizer.state[parameter] = values
-
-
-def _fused(optimizer: torch.optim.Optimizer) -> bool:
-    return bool(optimizer.defaults.get("fused"))
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

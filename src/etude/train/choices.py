@@ -10,6 +10,7 @@ from torch import nn
 
 from etude.core.devices import choose_device, has_amx_bf16
 from etude.core.errors import EtudeError
+from etude.train.optimizers import FUSED
 from etude.train.recipe import Recipe
 
 
@@ -45,13 +46,14 @@ def choose(recipe: Recipe, modules: dict[str, nn.Module]) -> Choices:
         EtudeError: the recipe asks for a device that is not there.
     """
     device = choose_device(recipe.device)
-    plain = recipe.engine == "plain"
+    fast = recipe.engine != "plain" and device.type in ("cpu", "cuda")
     convolutional = any(isinstance(m, nn.Conv2d) for module in modules.values() for m in module.modules())
     return Choices(
         device=str(device),
         precision=_precision(recipe, device),
-        channels_last=convolutional and not plain and device.type in ("cpu", "cuda"),
-        fused=not plain and device.type in ("cpu", "cuda"),
+        # torch's L-BFGS lays all gradients end to end, which those with their channels innermost do not allow
+        channels_last=convolutional and fast and recipe.optimizer != "lbfgs",
+        fused=fast and recipe.optimizer in FUSED,
         threads=torch.get_num_threads(),
         flush_denormal=flushes_denormals(),
     )
@@ -91,7 +93,9 @@ def choices_from_json(content: dict[str, Any]) -> Choices:
 def _precision(recipe: Recipe, device: torch.device) -> str:
     if recipe.precision != "auto":
         return recipe.precision
-    if recipe.engine == "plain":
+    if (
+        recipe.engine == "plain" or recipe.optimizer == "lbfgs"
+    ):  # a line search sees the rounding of bf16 as the function
         return "float32"
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"

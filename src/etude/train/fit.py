@@ -11,7 +11,10 @@ from torch import Tensor
 
 from etude.core.errors import EtudeError, NonFiniteLoss
 from etude.tasks.task import Part, Task
+from etude.train.combined import Combined
 from etude.train.feed import Feed, as_feed, steps_per_epoch
+from etude.train.full_batch import LBFGS
+from etude.train.heads import set_training
 from etude.train.recipe import Recipe
 from etude.train.state import State
 
@@ -79,7 +82,7 @@ def train_step(state: State, batch: Any, learning_rate: float) -> dict[str, Tens
     losses = {}
     count = _examples(batch)
     for module in state.task.modules.values():
-        module.train()
+        set_training(module)
     for part in state.task.parts(batch):
         losses[part.name] = loss = _update(state, part, learning_rate)
         state.loss_sums[part.name].add_(loss, alpha=count)
@@ -92,7 +95,18 @@ def train_step(state: State, batch: Any, learning_rate: float) -> dict[str, Tens
 def _update(state: State, part: Part, learning_rate: float) -> Tensor:
     optimizer = state.optimizers[part.name]
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get("scale", 1.0)
+    if isinstance(optimizer, LBFGS):
+        return optimizer.step(lambda: _backward(state, optimizer, part))
+    loss = _backward(state, optimizer, part)
+    if state.recipe.clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(state.task.modules[part.name].parameters(), state.recipe.clip_norm)
+    optimizer.step()
+    return loss
+
+
+def _backward(state: State, optimizer: torch.optim.Optimizer | Combined, part: Part) -> Tensor:
+    """The gradients of a part's loss, in its parameters; the loss, detached."""
     optimizer.zero_grad()
     with state.autocast():
         loss = part.loss()
@@ -104,14 +118,10 @@ def _update(state: State, part: Part, learning_rate: float) -> Tensor:
     detached = loss.detach()
     _gate(state, optimizer, detached, part.name)
     loss.backward()
-    if state.recipe.clip_norm is not None:
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, state.recipe.clip_norm)
-    optimizer.step()
     return detached
 
 
-def _gate(state: State, optimizer: torch.optim.Optimizer, loss: Tensor, name: str) -> None:
+def _gate(state: State, optimizer: torch.optim.Optimizer | Combined, loss: Tensor, name: str) -> None:
     """See to it that a loss that is not finite updates nothing: at once, or by a flag on the GPU read later."""
     if not state.checks_late:
         if not loss.isfinite():
@@ -119,8 +129,8 @@ def _gate(state: State, optimizer: torch.optim.Optimizer, loss: Tensor, name: st
         return
     state.finite.logical_and_(loss.isfinite())
     # fused kernels leave everything as it is where found_inf is 1
-    optimizer.found_inf = state.finite.logical_not().float()  # type: ignore[attr-defined]
-    optimizer.grad_scale = None  # type: ignore[attr-defined]
+    optimizer.found_inf = state.finite.logical_not().float()  # type: ignore[union-attr]
+    optimizer.grad_scale = None  # type: ignore[union-attr]
 
 
 def raise_if_not_finite(state: State) -> None:

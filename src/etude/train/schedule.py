@@ -13,7 +13,9 @@ def learning_rate_at(step: int, total_steps: int, recipe: Recipe, steps_per_epoc
     """The learning rate of update number ``step`` (from 0).
 
     ``one-cycle`` is Smith & Topin 2018 as in `torch.optim.lr_scheduler.OneCycleLR` (cosine, two phases,
-    momentum not cycled); ``cosine`` is Loshchilov & Hutter 2017 without restarts, after the warm-up.
+    momentum not cycled); ``cosine`` is Loshchilov & Hutter 2017 without restarts, after the warm-up; ``step`` is
+    `torch.optim.lr_scheduler.StepLR` (He et al. 2016, section 4.2), whose drops are counted from the start of the run,
+    warm-up included (Goyal et al. 2017, section 5.1).
     """
     peak = recipe.learning_rate
     if recipe.schedule == "one-cycle":
@@ -21,6 +23,9 @@ def learning_rate_at(step: int, total_steps: int, recipe: Recipe, steps_per_epoc
     warmup = min(round(recipe.warmup_epochs * steps_per_epoch), total_steps)
     if step < warmup:
         return peak * (step + 1) / warmup
+    if recipe.schedule == "step":
+        between = total_steps / 3 if recipe.step_size is None else recipe.step_size * steps_per_epoch
+        return peak * recipe.gamma ** math.floor(step / between + 1e-9)
     if recipe.schedule == "cosine":
         return peak * (1 + math.cos(math.pi * (step - warmup) / max(total_steps - warmup, 1))) / 2
     return peak

@@ -13,7 +13,8 @@ from torch import Tensor
 from etude.tasks.task import Task
 from etude.train.averages import Average, load_named, named_tensors
 from etude.train.choices import Choices, choose
-from etude.train.optimizers import build_optimizer
+from etude.train.optimizers import build_optimizer, check_batches
+from etude.train.polyak import choose_average
 from etude.train.recipe import Recipe
 from etude.train.schedule import learning_rate_at
 
@@ -32,10 +33,13 @@ class Best:
 class State:
     """The state of a run. It is valid whenever `etude.train.fit.fit` has yielded.
 
+    Raises:
+        EtudeError: the optimiser does not suit the model, or the size of the batches.
+
     Attributes:
         task: owns the bare modules.
         optimizers: one for each part of the task.
-        average: the moving average of the weights, or None.
+        average: the moving average of the weights (of ASGD: their mean over the second half), or None.
         step: updates made.
         epoch, position: the epoch under way (from 0) and how many of its batches are done.
         ended: nothing is left to train.
@@ -52,12 +56,13 @@ class State:
         self.task, self.recipe, self.choices = task, recipe, choices
         self.steps_per_epoch = steps_per_epoch
         self.total_steps = recipe.total_steps(steps_per_epoch)
+        check_batches(recipe, steps_per_epoch)
         for module in task.modules.values():
             module.to(choices.device)
             if choices.channels_last:
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = {name: build_optimizer(m, recipe, choices.fused) for name, m in task.modules.items()}
-        self.average = Average(task.modules, recipe.ema) if recipe.ema else None
+        self.average: Average | None = choose_average(task.modules, recipe, self.total_steps)
         self.step = self.epoch = self.position = self.examples = self.stale = 0
         self.ended = False
         self.best: Best | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +13,9 @@ from etude.core.text import Lang, Text, same
 from etude.train.range_test import RangeTest
 
 _LINE, _CHOSEN = COLOURS[0], COLOURS[1]
-_ROOM = 0.22  # of the height above the loss at the start, for what explodes
+_ROOM = 0.26  # of the height above the loss at the start, for words and for what explodes
+_NARROW = 0.08  # share of the width in which there is no room for words
+_MOST_BEFORE = 1000  # so many times smaller than the fastest: nothing is to be seen of still smaller rates
 
 
 def range_test(test: RangeTest, lang: Lang) -> Figure:
@@ -28,7 +32,7 @@ def range_test(test: RangeTest, lang: Lang) -> Figure:
     height = max(start - floor, 1e-9)
     axes.set_ylim(floor - 0.2 * height, start + _ROOM * height)
     axes.set_xscale("log")
-    axes.set_xlim(rates[0], rates[-1] * 1.15)
+    axes.set_xlim(max(rates[0], test.steepest / _MOST_BEFORE), rates[-1] * 1.15)
     axes.axvspan(test.steepest, test.limit, color=_CHOSEN, alpha=0.10, linewidth=0)
     axes.plot(rates, losses, color=_LINE, alpha=0.3, linewidth=1)
     axes.plot(rates, smooth, color=_LINE, linewidth=2.4)
@@ -50,21 +54,25 @@ def range_test(test: RangeTest, lang: Lang) -> Figure:
 
 
 def _suggestion(axes: Axes, test: RangeTest, height: float, lang: Lang) -> None:
-    axes.axvline(test.suggestion, color=_CHOSEN, linewidth=1.6, linestyle=(0, (5, 3)))
-    axes.plot(test.suggestion, height, marker="o", markersize=10, color=_CHOSEN, markeredgecolor="white", zorder=5)
-    words = same(f"{test.suggestion:g}")
-    note(axes, words, (test.suggestion, 1), lang, at="x data", offset=(-5, -4), color=_CHOSEN, ha="right", va="top",
-         fontweight="bold", fontsize=13)  # fmt: skip
+    floor = axes.get_ylim()[0]
+    axes.plot([test.suggestion] * 2, [floor, height], color=_CHOSEN, linewidth=1.6, linestyle=(0, (4, 2.5)))
+    axes.plot(
+        test.suggestion, height, marker="o", markersize=11, color=_CHOSEN, markeredgecolor="white", zorder=5
+    )
+    note(axes, same(f"{test.suggestion:g}"), (test.suggestion, 0), lang, at="x data", offset=(-7, 7), color=_CHOSEN,
+         ha="right", fontweight="bold", fontsize=15)  # fmt: skip
 
 
 def _regions(axes: Axes, test: RangeTest, lang: Lang) -> None:
     low, high = axes.get_xlim()
     regions = (
-        (low, test.steepest, Text(en="too small: learns slowly", zh="太小：学得慢")),
-        (test.steepest, test.limit, Text(en="learns fast", zh="学得快")),
-        (test.limit, high, Text(en="too large", zh="太大")),
+        (low, test.steepest, Text(en="too small: learns slowly", zh="太小：学得慢"), "#555555"),
+        (test.steepest, test.limit, Text(en="learns fast", zh="学得快"), _CHOSEN),
+        (test.limit, high, Text(en="too large", zh="太大"), "#555555"),
     )
-    for left, right, words in regions:
-        if right > 1.6 * left:  # in a narrower one there is no room for words
-            note(axes, words, (float(np.sqrt(left * right)), 0), lang, at="x data", offset=(0, 5), ha="center", va="bottom",
-                 color="#555555")  # fmt: skip
+    room = math.log(high / low)
+    for left, right, words, colour in regions:
+        if right > left and math.log(right / left) > _NARROW * room:
+            behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+            note(axes, words, (math.sqrt(left * right), 0.955), lang, at="x data", ha="center", va="center", color=colour,
+                 bbox=behind if colour != _CHOSEN else None, zorder=6)  # fmt: skip
