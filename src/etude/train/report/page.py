@@ -21,6 +21,7 @@ from etude.train.report.curves import curves
 from etude.train.report.document import DPI, Document
 from etude.train.report.nouns import ROWS, is_regression, noun
 from etude.train.report.predictions import Predictions, RegressionPredictions
+from etude.train.report.range_test import range_test
 from etude.train.report.regression_statistics import RegressionSummary, summarise
 
 Found = Predictions | RegressionPredictions | None
@@ -44,7 +45,7 @@ def write_report(
     Raises:
         OSError: the disk is full, or so; files are then the old ones or the new ones, none is half-written.
     """
-    pictures = draw(records, predictions, lang, is_regression(run))
+    pictures = draw(records, predictions, lang, is_regression(run), run.get("range_test"))
     (run_dir / "figures").mkdir(exist_ok=True)
     for name, content in pictures.items():
         write_bytes(run_dir / "figures" / f"{name}.png", content)
@@ -54,7 +55,11 @@ def write_report(
 
 
 def draw(
-    records: list[dict[str, Any]], predictions: Found, lang: Lang, regression: bool = False
+    records: list[dict[str, Any]],
+    predictions: Found,
+    lang: Lang,
+    regression: bool = False,
+    tested: dict[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """The figures of a report as PNG files, by name.
 
@@ -63,12 +68,17 @@ def draw(
         predictions: of the test part, or None.
         lang: of the words.
         regression: whether the losses in ``records`` are those of a regression.
+        tested: what the range test for the learning rate found, if there was one.
     """
     made: dict[str, Figure] = {}
     with drawing(lang), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a class may be named by an emoji
         if records:
             made["curves"] = curves(records, lang, regression)
+        if tested:
+            from etude.train.range_test import RangeTest  # it brings torch, which a report else does without
+
+            made["learning_rate"] = range_test(RangeTest(**tested), lang)
         if isinstance(predictions, RegressionPredictions) and len(predictions):
             made |= regression_sections.figures(predictions, lang)
         elif isinstance(predictions, Predictions) and len(predictions):
@@ -93,7 +103,7 @@ def render_report(
         reached_as: what the commands call the run by; its name where it is None.
     """
     if pictures is None:
-        pictures = draw(records, predictions, lang, is_regression(run))
+        pictures = draw(records, predictions, lang, is_regression(run), run.get("range_test"))
     document = Document(lang)
     named = [(run.get(part) or {}).get("name") for part in ("model", "data")]
     name = " · ".join(str(each) for each in named if each) or str(run.get("name", "?"))
@@ -107,6 +117,7 @@ def render_report(
         _header(document, run, predictions, errors, name),
         _findings(document, run),
         _curves(document, pictures, run),
+        _learning_rate(document, pictures),
         *body,
         _use(document, run, reached_as or str(run.get("name", "RUN"))),
         _settings(document, run),
@@ -131,6 +142,19 @@ def _findings(document: Document, run: dict[str, Any]) -> str:
     )
     return document.section(
         Text(en="Noticed about the data", zh="数据检查"), f"<ul>{items}</ul>" if items else ""
+    )
+
+
+def _learning_rate(document: Document, pictures: dict[str, bytes]) -> str:
+    if "learning_rate" not in pictures:
+        return ""
+    return document.figure(
+        pictures["learning_rate"],
+        Text(en="How the learning rate was found", zh="学习率是怎样找到的"),
+        Text(
+            en="A copy of the network made one step with each learning rate, from far too small to far too large (Smith 2017).",
+            zh="网络的一个副本用由小到大的每个学习率各走一步（Smith 2017）。",
+        ),
     )
 
 

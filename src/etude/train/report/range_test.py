@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,9 @@ from matplotlib.figure import Figure
 
 from etude.core.plotting import COLOURS, label, note
 from etude.core.text import Lang, Text, same
-from etude.train.range_test import RangeTest
+
+if TYPE_CHECKING:
+    from etude.train.range_test import RangeTest
 
 _LINE, _CHOSEN = COLOURS[0], COLOURS[1]
 _ROOM = 0.26  # of the height above the loss at the start, for words and for what explodes
