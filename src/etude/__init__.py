@@ -15,6 +15,7 @@ _WHERE = {
     "Epoch": "etude.train.fit",
     "EtudeError": "etude.core.errors",
     "Recipe": "etude.train.recipe",
+    "Regression": "etude.tasks.regression",
     "Run": "etude.train.run",
     "Session": "etude.train.session",
     "StackedModel": "etude.train.stacked",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from etude.models.catalog import build_model
     from etude.study.catalog import list_studies, load_study
     from etude.tasks.classification import Classification
+    from etude.tasks.regression import Regression
     from etude.train.fit import Epoch, Step, fit
     from etude.train.fit_many import fit_many
     from etude.train.recipe import Recipe

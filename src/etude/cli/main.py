@@ -36,6 +36,14 @@ COMMANDS = {
     "evaluate": Text(en="measure a run on its test data, or on other data", zh="在测试数据或其他数据上评估"),
     "runs": Text(en="list, show, compare and delete runs", zh="列出、查看、比较、删除训练记录"),
     "models": Text(en="list the models; show one layer by layer", zh="列出模型；逐层查看某个模型"),
+    "inspect": Text(
+        en="look inside a trained network: filters, feature maps, saliency, receptive field",
+        zh="查看训练好的网络内部：滤波器、特征图、显著图、感受野",
+    ),
+    "doctor": Text(
+        en="check this machine: versions, devices, speed, fonts; what to do about what is missing",
+        zh="检查本机：版本、设备、速度、字体；缺什么、怎么办",
+    ),
     "datasets": Text(
         en="list the data sets; show one; check your own folder", zh="列出数据集；查看样例；检查自己的文件夹"
     ),

@@ -24,24 +24,23 @@ def run(argv: list[str], lang: Lang) -> int:
     from etude.cli.training import prepare_process, train_to_the_end
 
     prepare_process()
-    from etude.data.catalog import load_data
     from etude.train.start import check_wishes, start_run
 
-    wishes = {
-        "model": arguments.model,
-        "model_settings": arguments.setting,
-        "weights": arguments.weights,
-        "pretrained": arguments.pretrained,
-    }
-    seed = check_wishes(**wishes, **settings)  # a misspelt name is told before the data is read
-    load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target", "task")}
-    load = {name: value for name, value in load.items() if value is not None}
+    wishes = {"model": arguments.model, "model_settings": arguments.setting}
+    check_wishes(**wishes, **settings)  # a misspelt name is told before the data is read
+    load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target")}
     with output.loading() as progress:
-        data = load_data(arguments.data, seed=seed, progress=progress, **load)
-    for finding in data.findings:
-        output.warn(finding)
-    with output.loading() as progress:
-        session = start_run(data, **wishes, run_dir=arguments.run_dir, progress=progress, **settings)
+        session = start_run(
+            arguments.data,
+            **wishes,
+            task=arguments.task,
+            load={name: value for name, value in load.items() if value is not None},
+            weights=arguments.weights,
+            pretrained=arguments.pretrained,
+            run_dir=arguments.run_dir,
+            progress=progress,
+            **settings,
+        )
     for note in session.notes:
         output.warn(note)
     return train_to_the_end(session, output, since_enter)
