@@ -31,6 +31,7 @@ def test_the_head_of_every_model_gives_the_logits(name):
         assert net.get_submodule(head).weight.shape[0] == CLASSES
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of how torchvision will initialise two of them
 @pytest.mark.parametrize("name", HEADS)
 def test_the_head_of_torchvisions_models(name):
     import torchvision

@@ -13,11 +13,11 @@ from etude.core.errors import EtudeError
 from etude.data.catalog import load_data
 from etude.data.dataset import ImageData
 from etude.data.table import TableData
-from etude.models.catalog import build_model
 from etude.tasks.classification import Classification
 from etude.tasks.regression import Regression
 from etude.train.run import Run
 from etude.train.state import State
+from etude.train.torchvision_models import build_any_model
 
 
 def make_record(data: Any, name: str, build: dict[str, Any] | None, state: State) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def build_network(build: dict[str, Any]) -> nn.Module:
     """A network with fresh weights from its description: ``name``, ``input_shape``, ``num_classes``, and its settings."""
     settings = dict(build)
     name, shape = settings.pop("name"), tuple(settings.pop("input_shape"))
-    return build_model(name, shape, settings.pop("num_classes"), **settings)
+    return build_any_model(name, shape, settings.pop("num_classes"), **settings)
 
 
 def rebuild_task(run: Run, model: nn.Module) -> Classification | Regression:

@@ -14,6 +14,7 @@ from typing import Any
 from etude.core.errors import EtudeError
 from etude.core.files import read_json, write_json
 from etude.core.paths import runs_dir
+from etude.train.trained import find_trained, is_trained
 
 FORMAT = 1
 _RECORD, _METRICS, _LOCK = "run.json", "metrics.jsonl", ".lock"
@@ -50,6 +51,11 @@ class Run:
     @property
     def finished(self) -> bool:
         return self.record.get("status") == "finished"
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with étude; it is then finished, and read only."""
+        return is_trained(self.path)
 
     @property
     def results(self) -> dict[str, Any]:
@@ -102,8 +108,14 @@ class Run:
         """Inside this block no other process trains this run; what a killed one left half-written is swept away.
 
         Raises:
-            EtudeError: another process is training it.
+            EtudeError: another process is training it, or it came with étude.
         """
+        if self.shipped:
+            raise EtudeError(
+                en=f"{self.name} came with étude: it is finished and stays as it is; start from its weights: "
+                f"etude train DATA --weights {self.name}",
+                zh=f"{self.name} 随 étude 一起提供：它已训练完成，保持不变；可以从它的权重开始：etude train 数据 --weights {self.name}",
+            )
         with open(self.path / _LOCK, "ab") as file:
             if not _lock(file):
                 raise EtudeError(
@@ -116,7 +128,16 @@ class Run:
             yield
 
     def delete(self) -> None:
-        """Delete the whole directory."""
+        """Delete the whole directory.
+
+        Raises:
+            EtudeError: it came with étude.
+        """
+        if self.shipped:
+            raise EtudeError(
+                en=f"{self.name} came with étude and is not deleted; it takes no place in {runs_dir()}.",
+                zh=f"{self.name} 随 étude 一起提供，不能删除；它不占用 {runs_dir()} 的空间。",
+            )
         shutil.rmtree(self.path)
 
 
@@ -146,7 +167,7 @@ def create_run(record: dict[str, Any], path: Path | str | None = None) -> Run:
 
 
 def open_run(name: Path | str) -> Run:
-    """The run at a path, or of that name in the folder of runs, or the newest for ``"last"``.
+    """The run at a path, or of that name in the folder of runs, or the newest for ``"last"``, or one that came with étude.
 
     Raises:
         EtudeError: there is none, or it is damaged or of another version.
@@ -159,6 +180,8 @@ def open_run(name: Path | str) -> Run:
             path = inside
         elif newest:
             path = newest[0]
+        elif (shipped := find_trained(str(name))) is not None:
+            path = shipped
         else:
             raise _no_run(name)
     path = path.absolute()

@@ -11,15 +11,18 @@ from torch import nn
 from etude.core.errors import EtudeError
 from etude.core.seeds import seed_everything
 from etude.core.settings import make
+from etude.core.text import Text
 from etude.data.catalog import load_data
 from etude.data.dataset import ImageData
 from etude.data.table import TableData
-from etude.models.catalog import find_model
 from etude.models.settings import read_setting
-from etude.train.choices import choices_from_json
+from etude.train.begin_with import find_weights, put_into, suited_to
+from etude.train.choices import choices_from_json, choose
 from etude.train.feed import as_feed, steps_per_epoch
+from etude.train.heads import freeze_below_head
+from etude.train.range_test import find_learning_rate
 from etude.train.recipe import Recipe
-from etude.train.recommended import recommend, recommended_model
+from etude.train.recommended import recommend, recommended_model, recommended_settings
 from etude.train.record import (
     build_network,
     build_task,
@@ -32,6 +35,8 @@ from etude.train.record import (
 from etude.train.run import Run, create_run, open_run
 from etude.train.session import Session
 from etude.train.state import State
+from etude.train.torchvision_models import find_any_model
+from etude.train.weight_files import Weights
 
 
 def start_run(
@@ -43,7 +48,7 @@ def start_run(
     run_dir: Path | str | None = None,
     load: dict[str, Any] | None = None,
     model_settings: dict[str, Any] | Sequence[str] | None = None,
-    weights: Path | str | None = None,
+    weights: Weights | Path | str | None = None,
     pretrained: bool = False,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
@@ -63,36 +68,47 @@ def start_run(
             command line, ``["widths=64,32"]``.
         weights: begin with those of a file (``.safetensors``, or ``.pth`` without pickled objects) or of a run.
         pretrained: begin with those that étude ships for the model, or torchvision's.
-        progress: called with (done, total) while weights are downloaded.
+        progress: called with (done, total) while data is read or weights are downloaded.
         **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``learning_rate="auto"``
             finds one by a range test (Smith 2017).
 
     Raises:
         EtudeError: a name, a setting or the data is no good; nothing has been written.
     """
-    load = dict(load or {})
+    begun = find_weights(weights, pretrained, model, data, progress)
     if isinstance(data, (str, Path)):
-        load.setdefault("seed", settings.get("seed") or 0)
-        data = load_data(data, **load, **({"task": task} if task else {}))
+        wishes: dict[str, Any] = {"seed": settings.get("seed") or 0, "task": task, "progress": progress}
+        data = load_data(data, **wishes | suited_to(begun, data) | (load or {}))
     known = isinstance(data, ImageData | TableData)
-    if known:
-        model = model or recommended_model(data.input_shape)
+    if model is None and known:
+        model = begun.model if begun and begun.model else recommended_model(data.input_shape)
     name = model if isinstance(model, str) else type(model).__name__
-    find_rate = settings.get("learning_rate") == "auto"
-    settings = _without_auto(settings)
-    if recipe is None:
-        recipe = recommend(name, len(data.train) if known else 0, settings)
-    elif settings:
-        recipe = make(Recipe, recipe.model_dump() | settings)
+    recipe = _recipe(recipe, name, data, settings, begun is not None)
     seed_everything(recipe.seed)
-    build = _build(model, data, recipe, _read_settings(model, model_settings))
-    net = model if isinstance(model, nn.Module) else build_network(build)
+    build = _build(model, data, recipe, model_settings, begun)
+    net = model if isinstance(model, nn.Module) else build_network(build or {})
+    origin = None
+    notes: list[Text] = list(data.findings) if known else []
+    if begun:
+        data, origin, said = put_into(begun, net, data)
+        notes += said
+    if recipe.freeze:
+        freeze_below_head(net)
     kind = data.kind if isinstance(data, TableData) else task or "classification"
     made = build_task(task_record(data, kind), net, recipe.label_smoothing)
-    feed = as_feed(data, recipe, None, made)
-    state = State.begin(made, recipe, steps_per_epoch(feed, recipe))
-    run = create_run(make_record(data, name, build, state), run_dir)
-    session = Session(run, made, feed, state)
+    choices = choose(recipe, dict(made.modules))
+    feed = as_feed(data, recipe, choices, made)
+    tested = None
+    if settings.get("learning_rate") == "auto":
+        tested = find_learning_rate(made, feed, recipe, choices)
+        recipe = recipe.model_copy(update={"learning_rate": tested.suggestion})
+        notes.append(_suggested(tested.suggestion))
+    state = State.begin(made, recipe, steps_per_epoch(feed, recipe), choices)
+    record = make_record(data, name, build, state)
+    record["model"]["weights"] = origin
+    record["range_test"] = tested.to_json() if tested else None
+    session = Session(create_run(record, run_dir), made, feed, state)
+    session.notes = notes
     session.save()  # a run killed before its first checkpoint resumes from its start
     return session
 
@@ -100,19 +116,17 @@ def start_run(
 def check_wishes(
     model: str | None = None,
     model_settings: Sequence[str] = (),
-    weights: Path | str | None = None,
-    pretrained: bool = False,
     **settings: Any,
-) -> int:
-    """What can be told of the arguments of `start_run` before the data is read; the seed of the run.
+) -> None:
+    """See what can be seen of the arguments of `start_run` before the data is read.
 
     Raises:
-        EtudeError: a name is unknown, a setting is out of bounds, or two do not go together.
+        EtudeError: a name is unknown or a setting is out of bounds.
     """
     if model is not None:
-        find_model(model)
+        find_any_model(model)
         _read_settings(model, model_settings)
-    return recommend(model or "", 0, _without_auto(settings)).seed
+    recommend(model or "", 0, _without_auto(settings))
 
 
 def resume_run(
@@ -144,7 +158,10 @@ def resume_run(
             zh=f"“{data.name}”的数据与 {run.name} 训练时不同，无法继续；请恢复原来的数据，或重新训练。",
         )
     seed_everything(recipe.seed)
-    task = rebuild_task(run, rebuild_model(run) if model is None else model)
+    net = rebuild_model(run) if model is None else model
+    if recipe.freeze:
+        freeze_below_head(net)
+    task = rebuild_task(run, net)
     choices = choices_from_json(record["choices"])
     feed = as_feed(data, recipe, choices, task)
     session = Session(run, task, feed, State(task, recipe, choices, steps_per_epoch(feed, recipe)))
@@ -156,8 +173,22 @@ def resume_run(
     return session
 
 
-def _build(model: Any, data: Any, recipe: Recipe, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The description of a network of the catalogue that suits ``data``; None for a module of the person's own."""
+def _recipe(recipe: Recipe | None, model: str, data: Any, settings: dict[str, Any], trained: bool) -> Recipe:
+    settings = _without_auto(settings)
+    if recipe is not None:
+        return make(Recipe, recipe.model_dump() | settings) if settings else recipe
+    size = len(data.train) if isinstance(data, ImageData | TableData) else 0
+    return recommend(model, size, settings, table=isinstance(data, TableData), trained=trained)
+
+
+def _build(
+    model: Any,
+    data: Any,
+    recipe: Recipe,
+    settings: dict[str, Any] | Sequence[str] | None,
+    weights: Weights | None,
+) -> dict[str, Any] | None:
+    """The description of a network that suits ``data`` and ``weights``; None for a module of the person's own."""
     if isinstance(model, nn.Module):
         return None
     if not isinstance(data, ImageData | TableData):
@@ -165,19 +196,25 @@ def _build(model: Any, data: Any, recipe: Recipe, settings: dict[str, Any]) -> d
             en="With data of your own, give the model as a module: etude.start_run(data, model=net).",
             zh="使用自己的数据对象时，请直接给出模型：etude.start_run(data, model=net)。",
         )
-    build = {"name": model, "input_shape": list(data.input_shape), "num_classes": data.num_classes} | settings
+    build = {"name": model, "input_shape": list(data.input_shape), "num_classes": data.num_classes}
+    if weights and weights.model == model:
+        build |= weights.settings or {}
+    else:
+        build |= recommended_settings(model, data.input_shape)
+    build |= _read_settings(model, settings)
     return build if recipe.dropout is None else build | {"dropout": recipe.dropout}
 
 
-def _read_settings(model: Any, words: dict[str, Any] | Sequence[str] | None) -> dict[str, Any]:
-    if not words or isinstance(words, dict):
-        return dict(words or {})
-    if not isinstance(model, str):
-        raise EtudeError(
-            en=f"The setting '{words[0]}' is of a model; name the model too, for example model mlp.",
-            zh=f"“{words[0]}”是模型的设置项；请同时指明模型，例如 mlp。",
-        )
-    return dict(read_setting(find_model(model), each) for each in words)
+def _read_settings(model: str, settings: dict[str, Any] | Sequence[str] | None) -> dict[str, Any]:
+    if isinstance(settings, dict):
+        return settings
+    return dict(read_setting(find_any_model(model), words) for words in settings or ())
+
+
+def _suggested(rate: float) -> Text:
+    return Text(
+        en=f"The range test suggests a learning rate of {rate:.3g}.", zh=f"学习率测试建议使用 {rate:.3g}。"
+    )
 
 
 def _without_auto(settings: dict[str, Any]) -> dict[str, Any]:
