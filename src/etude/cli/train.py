@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
+
 from etude.cli.clock import since_enter
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
@@ -140,9 +142,10 @@ def _add_model(parser: Parser) -> None:
     )
     group.add_argument(
         "--pretrained",
-        action="store_true",
+        action=BooleanOptionalAction,
         help=parser.words(
-            "begin with weights that étude ships, or torchvision's (downloaded once)",
-            "从 étude 自带的权重或 torchvision 的权重（只下载一次）开始",
+            "begin with weights that étude ships, or torchvision's (downloaded once); "
+            "so it does by itself where photographs are few and no model is named",
+            "从 étude 自带的权重或 torchvision 的权重（只下载一次）开始；照片较少且未指定模型时默认如此",
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from etude.core.text import Text
 from etude.data.catalog import list_datasets
 from etude.data.dataset import ImageData
 from etude.data.entry import NamedDataset
+from etude.train.fine_tuning import FEW
 from etude.train.pretrained import pretrained_weights
 from etude.train.recommended import recommended_model
 from etude.train.weight_files import Weights, read_weights
@@ -22,7 +23,7 @@ from etude.train.weights import apply_weights
 
 def find_weights(
     weights: Weights | Path | str | None,
-    pretrained: bool,
+    pretrained: bool | None,
     model: Any,
     data: Any,
     progress: Callable[[int, int], None] | None = None,
@@ -61,6 +62,22 @@ def _usual_model(data_name: str | None) -> str:
     """What is trained where no model is named: for pictures of one's own, the one that knows photographs."""
     entry = list_datasets().get(data_name or "")
     return recommended_model(entry.input_shape) if isinstance(entry, NamedDataset) else "resnet20"
+
+
+def gains_from_weights(data: Any, load: Mapping[str, Any]) -> bool:
+    """Whether ``data`` are few photographs of a person's own, of which a network learns little from the beginning.
+
+    Args:
+        data: what `etude.data.catalog.load_data` returned.
+        load: the arguments that a person gave it; one who chose the size of the pictures has a network in mind.
+    """
+    return (
+        isinstance(data, ImageData)
+        and "path" in data.source
+        and data.input_shape[0] == 3
+        and len(data.train) < FEW
+        and load.get("image_size") is None
+    )
 
 
 def suited_to(weights: Weights | None, data: Path | str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_FEW = 5_000  # below this many examples the backbone moves little: it knows more than they can teach
+FEW = 5_000
+"""Below this many examples a network needs a gentler recipe, and gains most from trained weights."""
 
 
 def fine_tuning_settings(model: str, train_size: int, freeze: bool = False) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def fine_tuning_settings(model: str, train_size: int, freeze: bool = False) -> d
         train_size: number of training examples; 0: unknown.
         freeze: only the head learns; it can take larger steps then, and nothing can be spoilt.
     """
-    few = 0 < train_size < _FEW
+    few = 0 < train_size < FEW
     settings: dict[str, Any] = {
         "epochs": 20 if few else 5,
         "batch_size": 32 if few else 128,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as pack
 from torch import Tensor, nn
 
@@ -15,9 +14,9 @@ from etude.core.text import Lang
 from etude.data.batches import ImageBatches
 from etude.data.table_batches import TableBatches
 from etude.train.averages import load_named, named_tensors
-from etude.train.checkpoint import find_checkpoint, read_checkpoint
 from etude.train.fit import measure
 from etude.train.run import Run
+from etude.train.weight_files import weights_of_run
 
 if TYPE_CHECKING:
     from etude.train.report.predictions import Predictions, RegressionPredictions
@@ -81,24 +80,8 @@ def load_weights(run: Run, model: nn.Module) -> bool:
     Raises:
         EtudeError: there are none, they are damaged, or they are of another model.
     """
-    if run.finished and run.weights.exists():
-        try:
-            saved = load_tensors(run.weights.read_bytes())
-        except Exception as error:  # safetensors raises its own kind for anything that is no safetensors file
-            raise EtudeError(
-                en=f"{run.weights} is damaged ({error}); its checkpoint may be whole: etude resume {run.path}",
-                zh=f"{run.weights} 已损坏（{error}）；检查点可能完好：etude resume {run.path}",
-            ) from None
-        load_all(model, {f"model/{name}": t for name, t in saved.items()}, str(run.weights))
-        return True
-    path = find_checkpoint(run.checkpoints)
-    _, tensors = read_checkpoint(path)
-    kinds = ("best/", "average/", "modules/")
-    kind = next(kind for kind in kinds if any(name.startswith(kind) for name in tensors))
-    saved = {name.removeprefix("modules/"): t for name, t in tensors.items() if name.startswith("modules/")}
-    saved |= {name.removeprefix(kind): t for name, t in tensors.items() if name.startswith(kind)}
-    load_all(model, saved, str(path))
-    return False
+    load_all(model, weights_of_run(run).tensors, str(run.path))
+    return run.finished
 
 
 def load_all(model: nn.Module, saved: dict[str, Tensor], where: str) -> None:
@@ -107,6 +90,7 @@ def load_all(model: nn.Module, saved: dict[str, Tensor], where: str) -> None:
     Raises:
         EtudeError: one is missing, left over or of another shape.
     """
+    saved = {f"model/{name}": tensor for name, tensor in saved.items()}
     wanted = {name: tuple(t.shape) for name, t in named_tensors({"model": model}).items()}
     there = {name: tuple(t.shape) for name, t in saved.items()}
     if wanted != there:

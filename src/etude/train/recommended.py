@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from etude.core.settings import make
-from etude.train.fine_tuning import fine_tuning_settings
+from etude.train.fine_tuning import FEW, fine_tuning_settings
 from etude.train.optimizer_defaults import suggested_settings
 from etude.train.recipe import Optimizer, Recipe
 
 _ENOUGH_STEPS = 600  # small sets are seen more often: fewer updates than this leave a network half-taught
 _MOST_EPOCHS = 40  # and more passes than this are a long wait for little
 _MOST_ROW_EPOCHS = 400  # of a table, whose rows cost next to nothing
-_FEW = 5_000  # below this many pictures, a large step of SGD throws a ResNet about
 
 _FAMILIES: dict[str, dict[str, Any]] = {
     "any": {"epochs": 10, "batch_size": 64, "learning_rate": 1e-3},
@@ -37,6 +36,18 @@ _FAMILIES: dict[str, dict[str, Any]] = {
     },
     "mlp": {"epochs": 10, "batch_size": 128, "optimizer": "adamw", "learning_rate": 2e-3},
     "lenet": {"epochs": 8, "batch_size": 128, "optimizer": "adamw", "learning_rate": 6e-3, "ema": 0.999},
+    "lenet, few pictures": {
+        "epochs": 60,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 3e-3,
+        "weight_decay": 0.05,
+        "dropout": 0.3,
+        "ema": 0.99,
+        "label_smoothing": 0.1,
+        "keep": "last",  # the validation part is too small to tell a good epoch from a lucky one
+        "augment": True,
+    },
     "resnet": {
         "epochs": 15,
         "batch_size": 128,
@@ -53,7 +64,7 @@ _FAMILIES: dict[str, dict[str, Any]] = {
         "weight_decay": 0.05,
         "ema": 0.99,
         "label_smoothing": 0.1,
-        "keep": "last",  # the validation part is too small to tell a good epoch from a lucky one
+        "keep": "last",
         "augment": True,
     },
 }
@@ -128,12 +139,13 @@ def _family(model: str, train_size: int, table: bool) -> str:
     model = model.removeprefix("torchvision:")
     if table:
         return "table, one layer" if model in ("linear", "logistic") else "table"
-    few = ", few pictures" if 0 < train_size < _FEW else ""
+    few = ", few pictures" if 0 < train_size < FEW else ""
     if model.startswith(("resnet", "plain", "googlenet")) or (
         model.startswith("vgg") and model.endswith("_bn")
     ):
         return f"resnet{few}"
-    for family in ("mlp", "lenet"):
-        if model.startswith(family):
-            return family
+    if model.startswith("lenet"):
+        return f"lenet{few}"
+    if model.startswith("mlp"):
+        return "mlp"
     return "deep, not normalised" if model.startswith(("alexnet", "vgg")) else "any"

@@ -16,7 +16,7 @@ from etude.data.catalog import load_data
 from etude.data.dataset import ImageData
 from etude.data.table import TableData
 from etude.models.settings import read_setting
-from etude.train.begin_with import find_weights, put_into, suited_to
+from etude.train.begin_with import find_weights, gains_from_weights, put_into, suited_to
 from etude.train.choices import choices_from_json, choose
 from etude.train.feed import as_feed, steps_per_epoch
 from etude.train.heads import freeze_below_head
@@ -49,7 +49,7 @@ def start_run(
     load: dict[str, Any] | None = None,
     model_settings: dict[str, Any] | Sequence[str] | None = None,
     weights: Weights | Path | str | None = None,
-    pretrained: bool = False,
+    pretrained: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Session:
@@ -67,7 +67,8 @@ def start_run(
         model_settings: further arguments of `etude.build_model`, where ``model`` is a name; or as typed on a
             command line, ``["widths=64,32"]``.
         weights: begin with those of a file (``.safetensors``, or ``.pth`` without pickled objects) or of a run.
-        pretrained: begin with those that étude ships for the model, or torchvision's.
+        pretrained: begin with those that étude ships for the model, or torchvision's. None: where neither model nor
+            weights are named and ``data`` is a folder of few photographs.
         progress: called with (done, total) while data is read or weights are downloaded.
         **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``learning_rate="auto"``
             finds one by a range test (Smith 2017).
@@ -78,7 +79,12 @@ def start_run(
     begun = find_weights(weights, pretrained, model, data, progress)
     if isinstance(data, (str, Path)):
         wishes: dict[str, Any] = {"seed": settings.get("seed") or 0, "task": task, "progress": progress}
-        data = load_data(data, **wishes | suited_to(begun, data) | (load or {}))
+        wishes |= load or {}
+        place = data
+        data = load_data(place, **suited_to(begun, place) | wishes)
+        if model is None and begun is None and pretrained is None and gains_from_weights(data, wishes):
+            begun = find_weights(None, True, None, place)
+            data = load_data(place, **wishes | suited_to(begun, place))
     known = isinstance(data, ImageData | TableData)
     if model is None and known:
         model = begun.model if begun and begun.model else recommended_model(data.input_shape)
@@ -90,6 +96,8 @@ def start_run(
     origin = None
     notes: list[Text] = list(data.findings) if known else []
     if begun:
+        if not weights and not pretrained:
+            notes.append(_not_from_chance(begun))
         data, origin, said = put_into(begun, net, data)
         notes += said
     if recipe.freeze:
@@ -209,6 +217,13 @@ def _read_settings(model: str, settings: dict[str, Any] | Sequence[str] | None) 
     if isinstance(settings, dict):
         return settings
     return dict(read_setting(find_any_model(model), words) for words in settings or ())
+
+
+def _not_from_chance(weights: Weights) -> Text:
+    return Text(
+        en=f"There are few pictures, so training begins with the weights of {weights.where} (--no-pretrained: with random ones).",
+        zh=f"图片较少，因此从 {weights.where} 的权重开始训练（用 --no-pretrained 可从随机权重开始）。",
+    )
 
 
 def _suggested(rate: float) -> Text:

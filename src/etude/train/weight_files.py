@@ -86,8 +86,14 @@ def weights_of_run(run: Run) -> Weights:
     Raises:
         EtudeError: it has none, or they are damaged.
     """
-    if run.weights.exists():
-        tensors = _read_safetensors(run.weights)
+    if run.finished and run.weights.exists():
+        try:
+            tensors = _read_safetensors(run.weights)
+        except EtudeError as error:
+            raise EtudeError(
+                en=f"{error.text.en} A checkpoint of the run may be whole: etude resume {run.path}",
+                zh=f"{error.text.zh}该训练的检查点可能完好：etude resume {run.path}",
+            ) from None
     else:
         _, saved = read_checkpoint(find_checkpoint(run.checkpoints))
         kinds = ("best/model/", "average/model/", "modules/model/")
