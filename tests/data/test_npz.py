@@ -131,3 +131,8 @@ def test_one_array_without_a_name(tmp_path):
 def test_pictures_have_no_column_to_learn(tmp_path):
     with pytest.raises(EtudeError, match="target is 'x'"):
         load_data(save(tmp_path, x=GREY, y=LABELS), target="x")
+
+
+def test_targets_of_a_table_may_be_bytes(tmp_path):
+    path = save(tmp_path, x=CHANCE.normal(size=(90, 4)), y=np.array([b"cat", b"dog"])[np.arange(90) % 2])
+    assert load_data(path).classes == ("cat", "dog")

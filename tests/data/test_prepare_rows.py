@@ -147,3 +147,13 @@ def test_what_does_not_fit_is_one_sentence(learnt, tmp_path, header, row, need, 
 def test_no_rows_at_all_is_one_sentence(learnt):
     with pytest.raises(EtudeError, match="no rows"):
         prepare_rows([], learnt[1])
+
+
+def test_many_other_categories_do_not_hide_those_learnt_from(learnt, tmp_path):
+    """So many that columns of a table to learn from are no longer told apart."""
+    _, preparation, _ = learnt
+    rows = [(1, f"c{n}", 1, "x") for n in range(160_000)] + [(1, "red", 1, "x")]
+    alone = prepare_rows(write(tmp_path / "one.csv", HEADER, rows[-1:]), preparation).features[0]
+    found = prepare_rows(write(tmp_path / "many.csv", HEADER, rows), preparation).features
+    assert np.array_equal(found[-1], alone)
+    assert not np.array_equal(found[0], alone)

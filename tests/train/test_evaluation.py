@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from etude.core.errors import EtudeError
 from etude.data.catalog import load_data
-from etude.train.evaluation import evaluate_run
+from etude.train.evaluation import evaluate_run, examples_to_measure
 from etude.train.predict import Predictor
 from etude.train.start import start_run
 
@@ -81,3 +81,13 @@ def test_numbers_of_one_s_own_data_have_a_report_too(tmp_path):
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f"R² {results['test_r2']:.2f}" in page
     assert (tmp_path / "run" / "figures" / "residuals.png").exists()
+
+
+def test_a_set_without_a_test_part_is_measured_on_what_its_run_held_out(tmp_path):
+    session = start_run("digits", "mlp", run_dir=tmp_path / "run", steps=1, seed=3)
+    for _ in session:
+        pass
+    session.finish()
+    examples, _, _ = examples_to_measure(Predictor(tmp_path / "run"), "digits")
+    assert np.array_equal(examples.rows, load_data("digits", seed=3).test.rows)
+    assert not np.array_equal(examples.rows, load_data("digits", seed=0).test.rows)

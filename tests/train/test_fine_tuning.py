@@ -16,7 +16,7 @@ from etude.train.recommended import recommend
 @pytest.mark.parametrize("train_size", [0, 200, 50_000])
 @pytest.mark.parametrize("freeze", [False, True])
 def test_they_are_a_recipe_that_is_shorter_and_slower_below_the_head(train_size, freeze):
-    settings = fine_tuning_settings("resnet20", train_size, freeze)
+    settings = fine_tuning_settings(train_size, freeze)
     recipe = recommend("resnet20", train_size, settings)
     assert recipe.backbone_rate == (1.0 if freeze else 0.1)
     assert recipe.epochs <= recommend("resnet20", train_size).epochs
@@ -40,7 +40,7 @@ def moved(make, data, freeze: bool = False, **settings) -> tuple[float, float]:
 
 
 def test_the_backbone_moves_less_than_the_head(make, data):
-    slow = fine_tuning_settings("net", 150)
+    slow = fine_tuning_settings(150)
     chosen = {name: slow[name] for name in ("optimizer", "learning_rate", "backbone_rate")}
     backbone, head = moved(make, data, **chosen)
     full, _ = moved(make, data, **chosen | {"backbone_rate": 1.0})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from etude.core.errors import EtudeError
+from etude.data.catalog import load_data
 from etude.train.finish import load_weights
 from etude.train.predict import Predictor
+from etude.train.recipe import Recipe
 from etude.train.record import rebuild_model
 from etude.train.run import open_run
 from etude.train.start import resume_run, start_run
@@ -130,6 +134,14 @@ def test_weights_of_a_run_go_on_in_another(folder, tmp_path):
     second.close()
 
 
+def test_a_seed_that_was_typed_splits_as_the_number_does(tmp_path):
+    typed, number = (start_run("digits", run_dir=tmp_path / str(type(seed)), seed=seed) for seed in ("3", 3))
+    assert typed.run.record["data"]["fingerprint"] == number.run.record["data"]["fingerprint"]
+    assert typed.run.record["data"]["load"]["seed"] == 3
+    typed.close()
+    number.close()
+
+
 @pytest.mark.parametrize("data", ["wine", "diabetes"])
 def test_a_table_resumes_exactly_and_is_rebuilt(data, tmp_path):
     assert_resumes_exactly(lambda name: start_run(data, run_dir=tmp_path / name, steps=8, dropout=0.2))
@@ -195,3 +207,32 @@ def test_what_cannot_be_is_one_sentence_and_writes_nothing(wish, said, tmp_path)
     assert said in caught.value.text.en
     assert "\n" not in caught.value.text.en
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_given_again_are_normalised_as_the_run_began(folder, tmp_path):
+    data = load_data(folder, image_size=32)
+    begun = start_run(
+        data, "resnet20", weights="resnet20-cifar10", steps=3, run_dir=tmp_path / "run", device="cpu"
+    )
+    begun.save()
+    begun.close()
+    again = resume_run(tmp_path / "run", data)
+    assert begun.feed.data.mean != data.mean
+    assert (again.feed.data.mean, again.feed.data.std) == (begun.feed.data.mean, begun.feed.data.std)
+
+
+def test_the_split_follows_from_the_seed_of_a_recipe_too(tmp_path):
+    begun = start_run("digits", "mlp", Recipe(seed=3, steps=1), run_dir=tmp_path / "run")
+    assert np.array_equal(begun.feed.data.train.rows, load_data("digits", seed=3).train.rows)
+
+
+def test_a_folder_called_like_a_data_set_begins_with_shipped_weights(folder, tmp_path, monkeypatch):
+    (tmp_path / "digits").symlink_to(folder, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    begun = start_run(Path("digits"), run_dir=tmp_path / "run", steps=1)
+    assert begun.run.record["model"]["name"] == "resnet20"
+
+
+def test_a_home_that_is_nobody_s_is_one_sentence(tmp_path):
+    with pytest.raises(EtudeError, match="~nobody-here"):
+        start_run("~nobody-here/photos", weights="resnet20-cifar10", run_dir=tmp_path / "run")

@@ -144,3 +144,15 @@ def test_an_unfinished_run_gives_its_best_so_far(tmp_path, data, net, ema):
     best = session.state.best.weights
     assert tensors.keys() == {name.removeprefix("model/") for name in best}
     assert all(torch.equal(t, best[f"model/{name}"]) for name, t in tensors.items())
+
+
+def test_a_length_that_looks_like_text_is_none(tmp_path):
+    """The header of this file is 0x3C20 bytes long: a space and the beginning of a web page."""
+    tensors = {"a": torch.ones(2)}
+    save_file(tensors, tmp_path / "plain.safetensors")
+    plain = (tmp_path / "plain.safetensors").read_bytes()
+    length = int.from_bytes(plain[:8], "little")
+    header = plain[8 : 8 + length].ljust(0x3C20)
+    path = tmp_path / "long.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + plain[8 + length :])
+    assert torch.equal(read_weights(path).tensors["a"], tensors["a"])

@@ -36,11 +36,9 @@ def run(argv: list[str], lang: Lang) -> int:
     _say(output, [f"étude doctor {__version__}"])
     for section in examine(arguments.quick, output):
         sections.append(section)
-        _say(
-            output, section_lines(section, lang, _width(output), _colour(output), not _can_print("✓✗→", output))
-        )
+        _say(output, section_lines(section, lang, _width(), _colour(output), not _can_print("✓✗→", output)))
     code = 1 if _count(sections, "broken") else 0
-    _say(output, ["", *wrap(output.word(_summary(sections)), _width(output))])
+    _say(output, ["", *wrap(output.word(_summary(sections)), _width())])
     output.json(private(_facts(sections, lang, arguments.quick, code)))
     return code
 
@@ -122,7 +120,7 @@ def _can_print(text: str, output: Output) -> bool:
     return True
 
 
-def _width(output: Output) -> int:
+def _width() -> int:
     columns = shutil.get_terminal_size((100, 24)).columns
     return max(60, min(120, columns))
 

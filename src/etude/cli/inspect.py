@@ -124,8 +124,8 @@ def _picture(
         examples, data, _ = examples_to_measure(predictor, None, None, progress)
     except EtudeError as error:
         raise EtudeError(
-            en=f"{error.text.en} Or give a picture: etude inspect {predictor.run.path} --image FILE",
-            zh=f"{error.text.zh}或者给出一张图片：etude inspect {predictor.run.path} --image 文件",
+            en=f"{error.text.en} Or give a picture: etude inspect {predictor.run.spelt} --image FILE",
+            zh=f"{error.text.zh}或者给出一张图片：etude inspect {predictor.run.spelt} --image 文件",
         ) from None
     place, pixels = choose_example(predictor, examples, class_name)
     label = predictor.classes[int(examples.labels[place])]

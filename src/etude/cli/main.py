@@ -26,13 +26,16 @@ COMMANDS = {
     "store": Text(en="show or clear what the studies have measured", zh="查看或清除研究的测量结果"),
     "lesson": Text(en="read the lessons; run what they show", zh="阅读课文；运行其中的例子"),
     "train": Text(
-        en="train a network on a data set or on your own folder of pictures",
-        zh="在数据集或自己的图片文件夹上训练网络",
+        en="train a network on a data set, on your own folder of pictures or on your own table",
+        zh="在数据集、自己的图片文件夹或表格上训练网络",
     ),
     "resume": Text(
         en="carry on a run that was stopped, exactly where it stopped", zh="从停下的地方精确地继续一次训练"
     ),
-    "predict": Text(en="say what is in pictures, with a trained run", zh="用训练好的网络识别图片"),
+    "predict": Text(
+        en="say what is in pictures or what rows of a table mean, with a trained run",
+        zh="用训练好的网络识别图片，或预测表格中的各行",
+    ),
     "evaluate": Text(en="measure a run on its test data, or on other data", zh="在测试数据或其他数据上评估"),
     "runs": Text(en="list, show, compare and delete runs", zh="列出、查看、比较、删除训练记录"),
     "models": Text(en="list the models; show one layer by layer", zh="列出模型；逐层查看某个模型"),
@@ -45,7 +48,8 @@ COMMANDS = {
         zh="检查本机：版本、设备、速度、字体；缺什么、怎么办",
     ),
     "datasets": Text(
-        en="list the data sets; show one; check your own folder", zh="列出数据集；查看样例；检查自己的文件夹"
+        en="list the data sets; show one; check your own folder or table",
+        zh="列出数据集；查看样例；检查自己的文件夹或表格",
     ),
 }
 ABOUT = Text(

@@ -43,8 +43,8 @@ def train_to_the_end(session: Session, output: Output, clock: Callable[[], float
         session.close()
         output.warn(
             Text(
-                en=f"Stopped after step {session.state.step:,}; all is kept. Carry on with: etude resume {run.path}",
-                zh=f"已在第 {session.state.step:,} 步之后停止，内容全部保留。继续：etude resume {run.path}",
+                en=f"Stopped after step {session.state.step:,}; all is kept. Carry on with: etude resume {run.spelt}",
+                zh=f"已在第 {session.state.step:,} 步之后停止，内容全部保留。继续：etude resume {run.spelt}",
             )
         )
         output.json(summary(run, session.resumed_from_step, clock(), session))
@@ -121,7 +121,7 @@ def how_to_use(run: Run) -> Text:
     """The command that puts a run to use."""
     table = run.record["data"].get("kind") == "table"
     what = Text(en="TABLE.csv", zh="表格.csv") if table else Text(en="PICTURE", zh="图片")
-    return Text(en=f"etude predict {run.path} {what.en}", zh=f"etude predict {run.path} {what.zh}")
+    return Text(en=f"etude predict {run.spelt} {what.en}", zh=f"etude predict {run.spelt} {what.zh}")
 
 
 def test_result(results: dict[str, Any]) -> Text | None:

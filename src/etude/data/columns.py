@@ -150,12 +150,12 @@ def _numbers(
     return replace(number_column(name, values), strays=tuple(strays), stray_count=stray_count)
 
 
-def as_categories(name: str, chunks: Callable[[], Iterable[list[str]]]) -> Column:
-    """A column read as categories, whatever is in it; where there are too many, they are no longer told apart."""
+def as_categories(name: str, chunks: Callable[[], Iterable[list[str]]], most: float = _MOST_DISTINCT) -> Column:
+    """A column read as categories, whatever is in it; where more than ``most`` differ, they are no longer told apart."""
     found: dict[str, int] = {}
     parts = []
     for cells in chunks():
-        if len(found) > _MOST_DISTINCT:
+        if len(found) > most:
             count = sum(map(len, chunks()))
             return Column(name, "text", np.zeros(count, dtype=np.int32), tuple(found))
         parts.append(np.fromiter((found.setdefault(cell, len(found)) for cell in cells), np.int32, len(cells)))

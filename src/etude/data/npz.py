@@ -120,7 +120,7 @@ def _table(path: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) -> RawTable:
     if y.dtype.kind in "biuf":
         target = number_column("target", y)
     else:
-        texts = [str(each) for each in y]
+        texts = _texts(y)
         target = as_categories("target", lambda: [texts])
     test = np.arange(len(pairs[0][0]), len(x)) if len(pairs) > 1 else None
     return RawTable((*columns, target), "target", test, has_header=False)
@@ -203,8 +203,12 @@ def _class_names(path: Path, y: np.ndarray) -> list[str]:
     if y.dtype.kind in "biu" or (y.dtype.kind == "f" and bool((y == np.round(y)).all())):
         return [name_of(float(each)) for each in y]
     if y.dtype.kind in "US":
-        return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in y]
+        return _texts(y)
     raise EtudeError(
         en=f"{path}: labels of pictures are {y.dtype}; give whole numbers or texts.",
         zh=f"{path}：图片的标签为 {y.dtype}；请给出整数或文本。",
     )
+
+
+def _texts(y: np.ndarray) -> list[str]:
+    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in y]

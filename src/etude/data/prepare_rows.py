@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,14 +114,16 @@ def _cell(value: Any) -> str:
 
 def _read(source: _Source, name: str, numbers: bool) -> Column:
     chunks = source.columns[name]
-    return as_numbers(name, chunks(), source.decimal_comma) if numbers else as_categories(name, chunks)
+    if numbers:
+        return as_numbers(name, chunks(), source.decimal_comma)
+    return as_categories(name, chunks, math.inf)  # all are told apart, to be compared with those learnt from
 
 
 def _refuse_absent(source: _Source, names: Iterable[str]) -> None:
     absent = [name for name in names if name not in source.columns]
     if not absent:
         return
-    shown = ", ".join(absent[:_LISTED])
+    shown, shown_zh = ", ".join(absent[:_LISTED]), "、".join(absent[:_LISTED])
     there = list(source.columns)
     near = get_close_matches(absent[0], there, n=1)
     hint = (
@@ -131,7 +134,7 @@ def _refuse_absent(source: _Source, names: Iterable[str]) -> None:
     have, have_zh = ", ".join(there[:10]), "、".join(there[:10])
     raise EtudeError(
         en=f"{source.name} lacks {len(absent):,} of the columns that the network learnt from ({shown}); it has {have}{hint.en}",
-        zh=f"{source.name} 缺少网络学习时用到的 {len(absent):,} 列（{shown}）；它有：{have_zh}{hint.zh}",
+        zh=f"{source.name} 缺少网络学习时用到的 {len(absent):,} 列（{shown_zh}）；它有：{have_zh}{hint.zh}",
     )
 
 

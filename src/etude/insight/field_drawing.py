@@ -67,7 +67,7 @@ def _draw_nested(axes: Axes, fields: Sequence[ReceptiveField], pixels: np.ndarra
     import matplotlib
 
     show_picture(axes, pixels)
-    chosen = _distinct(fields, pixels.shape[1:])
+    chosen = _distinct(fields)
     height, width = pixels.shape[1:]
     colours = matplotlib.colormaps["viridis"](np.linspace(0.25, 0.95, len(chosen)))
     beside = np.linspace(0.95, 0.05, len(chosen)) if len(chosen) > 1 else [0.5]
@@ -85,7 +85,7 @@ def _draw_nested(axes: Axes, fields: Sequence[ReceptiveField], pixels: np.ndarra
     label(axes, lang, title=Text(en="One unit's box in the picture", zh="一个单元在图片中所见的方框"))
 
 
-def _distinct(fields: Sequence[ReceptiveField], picture: tuple[int, ...]) -> list[ReceptiveField]:
+def _distinct(fields: Sequence[ReceptiveField]) -> list[ReceptiveField]:
     """Up to five whose boxes differ, evenly through the depth."""
     seen = {field.box(field.centre): field for field in reversed(fields)}  # the first layer of each box
     kept = [field for field in fields if field in seen.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +55,10 @@ def find_weights(
             en="There are no pretrained weights for a model of your own; give a file: weights=FILE.",
             zh="您自己的模型没有预训练权重；请给出权重文件：weights=文件。",
         )
-    name = data if isinstance(data, str) else getattr(data, "name", None)
+    if isinstance(data, (str, Path)):
+        name = None if _is_own_folder(data) else str(data)
+    else:
+        name = getattr(data, "name", None)
     return pretrained_weights(model or _usual_model(name), name, progress)
 
 
@@ -82,8 +86,14 @@ def gains_from_weights(data: Any, load: Mapping[str, Any]) -> bool:
 
 def suited_to(weights: Weights | None, data: Path | str) -> dict[str, Any]:
     """Arguments of `etude.data.catalog.load_data` that make a person's own pictures as large as those the weights know."""
-    own = str(data) not in list_datasets() and Path(data).expanduser().is_dir()
-    return {"image_size": weights.image_size} if weights and weights.image_size and own else {}
+    wanted = weights and weights.image_size and _is_own_folder(data)
+    return {"image_size": weights.image_size} if weights and wanted else {}
+
+
+def _is_own_folder(data: Path | str) -> bool:
+    """Whether `etude.data.catalog.load_data` takes it as a folder: a `Path` may be called like a data set."""
+    named = isinstance(data, str) and data in list_datasets()
+    return not named and os.path.isdir(os.path.expanduser(data))
 
 
 def put_into(weights: Weights, net: nn.Module, data: Any) -> tuple[Any, dict[str, Any], list[Text]]:

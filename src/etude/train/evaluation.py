@@ -54,8 +54,8 @@ def evaluate_run(
     if not len(examples):
         raise EtudeError(
             en=f"{name} has no test part; name the data to measure {predictor.run.name} on: "
-            f"etude evaluate {predictor.run.path} DATA",
-            zh=f"{name} 没有测试集；请指明要评估的数据：etude evaluate {predictor.run.path} 数据",
+            f"etude evaluate {predictor.run.spelt} DATA",
+            zh=f"{name} 没有测试集；请指明要评估的数据：etude evaluate {predictor.run.spelt} 数据",
         )
     outputs, targets = predictor.predict(examples)
     return Evaluation(
@@ -110,8 +110,8 @@ def _own(predictor: Predictor, progress: Progress) -> tuple[Examples | TableExam
         what = Text(en="TABLE.csv", zh="表格.csv") if predictor.takes_rows else Text(en="FOLDER", zh="文件夹")
         raise EtudeError(
             en=f"The data of '{own.name}' is no longer what {run.name} was trained on; name the data to "
-            f"measure it on: etude evaluate {run.path} {what.en}",
-            zh=f"“{own.name}”的数据与训练时不同；请指明要评估的数据：etude evaluate {run.path} {what.zh}",
+            f"measure it on: etude evaluate {run.spelt} {what.en}",
+            zh=f"“{own.name}”的数据与训练时不同；请指明要评估的数据：etude evaluate {run.spelt} {what.zh}",
         )
     return own.test, own.name, ()
 
@@ -156,8 +156,10 @@ def _pictures(
 ) -> tuple[Examples, str, tuple[Text, ...]]:
     from etude.data.catalog import load_data
 
-    other = load_data(data, data_dir=data_dir, progress=progress)
     run, wanted = predictor.run, tuple(predictor.run.record["data"]["input_shape"])
+    # of a set without a test part of its own, the seed decides what is held out: another would give what was trained on
+    seed = (run.record["data"].get("load") or {}).get("seed", 0)
+    other = load_data(data, data_dir=data_dir, seed=seed, progress=progress)
     if isinstance(other, TableData):
         raise EtudeError(
             en=f"{run.name} learnt from pictures, but {other.name} is a table; give a folder of pictures or a data set of them.",

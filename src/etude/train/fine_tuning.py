@@ -8,14 +8,13 @@ FEW = 5_000
 """Below this many examples a network needs a gentler recipe, and gains most from trained weights."""
 
 
-def fine_tuning_settings(model: str, train_size: int, freeze: bool = False) -> dict[str, Any]:
+def fine_tuning_settings(train_size: int, freeze: bool = False) -> dict[str, Any]:
     """Settings of the recipe that suit trained weights better than those for random ones.
 
     The head is new and learns at the full rate; what is below it learns at a tenth, so that the first gradients, which
     the new head makes at random, do not spoil it (Howard & Ruder 2018, section 3.2: discriminative fine-tuning).
 
     Args:
-        model: a name of the catalogue or of torchvision.
         train_size: number of training examples; 0: unknown.
         freeze: only the head learns; it can take larger steps then, and nothing can be spoilt.
     """

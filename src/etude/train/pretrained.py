@@ -42,7 +42,7 @@ def pretrained_weights(model: str, data: str | None = None, progress: Progress =
     raise EtudeError(
         en=f"There are no pretrained weights for {model}; there are some for {_named(shipped)}, and for any torchvision "
         "classifier, such as torchvision:resnet18.",
-        zh=f"{model} 没有预训练权重；{_named(shipped)} 以及任何 torchvision 分类模型（例如 torchvision:resnet18）有预训练权重。",
+        zh=f"{model} 没有预训练权重；{_named(shipped, '、')} 以及任何 torchvision 分类模型（例如 torchvision:resnet18）有预训练权重。",
     )
 
 
@@ -69,7 +69,7 @@ def _downloaded(url: str, shipped: list[Run], progress: Progress) -> Path:
             en=f"{error.text.en.removesuffix('.')}; download {url} where the network allows it and give --weights {name}, "
             f"or begin with weights that étude brings along ({_named(shipped)}).",
             zh=f"{error.text.zh.removesuffix('。')}；请在网络允许处下载 {url}，再使用 --weights {name}；"
-            f"或使用 étude 自带的权重（{_named(shipped)}）。",
+            f"或使用 étude 自带的权重（{_named(shipped, '、')}）。",
         ) from None
 
 
@@ -78,5 +78,5 @@ def _is_right(path: Path, name: str) -> bool:
     return wanted is not None and sha256_of(path).startswith(wanted)
 
 
-def _named(shipped: list[Run]) -> str:
-    return ", ".join(dict.fromkeys(run.record["model"]["name"] for run in shipped)) or "—"
+def _named(shipped: list[Run], between: str = ", ") -> str:
+    return between.join(dict.fromkeys(run.record["model"]["name"] for run in shipped)) or "—"

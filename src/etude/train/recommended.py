@@ -91,7 +91,7 @@ def recommend(
     """
     chosen = {name: value for name, value in (chosen or {}).items() if value is not None}
     if trained:
-        settings = fine_tuning_settings(model, train_size, chosen.get("freeze") is True)
+        settings = fine_tuning_settings(train_size, chosen.get("freeze") is True)
     else:
         settings = dict(_FAMILIES[_family(model, train_size, table)])
         settings = _for_size(settings, chosen, train_size, _MOST_ROW_EPOCHS if table else _MOST_EPOCHS)

@@ -83,10 +83,14 @@ def reload_data(run: Run, progress: Callable[[int, int], None] | None = None) ->
             en=f"{run.name} was trained on data of your own; give it again: etude.resume_run(run, data=…).",
             zh=f"{run.name} 是用您自己的数据对象训练的；请再次给出：etude.resume_run(run, data=…)。",
         )
-    data = load_data(**load, progress=progress)
-    if isinstance(data, ImageData):  # those of the run: weights from elsewhere bring their own
-        data = replace(data, mean=tuple(run.record["data"]["mean"]), std=tuple(run.record["data"]["std"]))
-    return data
+    return normalised_as(run, load_data(**load, progress=progress))
+
+
+def normalised_as(run: Run, data: Any) -> Any:
+    """Pictures with the mean and standard deviation of a run: weights from elsewhere bring their own. Other data as it is."""
+    if not isinstance(data, ImageData):
+        return data
+    return replace(data, mean=tuple(run.record["data"]["mean"]), std=tuple(run.record["data"]["std"]))
 
 
 def rebuild_model(run: Run) -> nn.Module:

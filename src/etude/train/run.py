@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -34,6 +35,11 @@ class Run:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def spelt(self) -> str:
+        """What a command is told to find it, as a shell takes it."""
+        return shlex.quote(reached_as(self.path))
 
     @property
     def checkpoints(self) -> Path:
@@ -197,6 +203,18 @@ def open_run(name: Path | str) -> Run:
     return Run(path, record)
 
 
+def reached_as(run_dir: Path) -> str:
+    """What a command finds the run by: its name where that is enough, else its path, short from the current folder."""
+    path = Path(os.path.abspath(run_dir))
+    try:
+        runs, here = Path(os.path.abspath(runs_dir())), Path.cwd()
+    except OSError:  # the current folder was deleted meanwhile
+        return str(path)
+    if path.parent == runs or is_trained(path):
+        return path.name
+    return str(path.relative_to(here)) if here in path.parents else str(path)
+
+
 def list_runs(folder: Path | None = None) -> list[Path]:
     """The directories of runs in ``folder`` (default: the folder of runs), oldest first."""
     found = [path.parent for path in (folder or runs_dir()).glob(f"*/{_RECORD}")]
@@ -213,10 +231,10 @@ def _created(path: Path) -> str:
 def _no_run(name: Path | str) -> EtudeError:
     names = [path.name for path in list_runs()][-5:]
     if names:
-        listed = ", ".join(reversed(names))
+        listed, listed_zh = ", ".join(reversed(names)), "、".join(reversed(names))
         return EtudeError(
             en=f"There is no run at '{name}'; the newest in {runs_dir()} are: {listed}.",
-            zh=f"“{name}”处没有训练记录；{runs_dir()} 中最新的有：{listed}。",
+            zh=f"“{name}”处没有训练记录；{runs_dir()} 中最新的有：{listed_zh}。",
         )
     return EtudeError(
         en=f"There is no run at '{name}' and none in {runs_dir()}; make one with: etude train",

@@ -27,6 +27,7 @@ from etude.train.record import (
     build_network,
     build_task,
     make_record,
+    normalised_as,
     rebuild_model,
     rebuild_task,
     reload_data,
@@ -76,15 +77,8 @@ def start_run(
     Raises:
         EtudeError: a name, a setting or the data is no good; nothing has been written.
     """
-    begun = find_weights(weights, pretrained, model, data, progress)
-    if isinstance(data, (str, Path)):
-        wishes: dict[str, Any] = {"seed": settings.get("seed") or 0, "task": task, "progress": progress}
-        wishes |= load or {}
-        place = data
-        data = load_data(place, **suited_to(begun, place) | wishes)
-        if model is None and begun is None and pretrained is None and gains_from_weights(data, wishes):
-            begun = find_weights(None, True, None, place)
-            data = load_data(place, **wishes | suited_to(begun, place))
+    wishes = {"seed": _seed(recipe, settings), "task": task, "progress": progress} | (load or {})
+    data, begun = _data_and_weights(data, model, weights, pretrained, wishes)
     known = isinstance(data, ImageData | TableData)
     if model is None and known:
         model = begun.model if begun and begun.model else recommended_model(data.input_shape)
@@ -119,6 +113,25 @@ def start_run(
     session.notes = notes
     session.save()  # a run killed before its first checkpoint resumes from its start
     return session
+
+
+def _data_and_weights(
+    data: Any,
+    model: Any,
+    weights: Weights | Path | str | None,
+    pretrained: bool | None,
+    wishes: dict[str, Any],
+) -> tuple[Any, Weights | None]:
+    """The data, loaded where it is a name or a path, and the weights to begin with, which have a say in its size."""
+    begun = find_weights(weights, pretrained, model, data, wishes["progress"])
+    if not isinstance(data, (str, Path)):
+        return data, begun
+    place = data
+    data = load_data(place, **suited_to(begun, place) | wishes)
+    if model is None and begun is None and pretrained is None and gains_from_weights(data, wishes):
+        begun = find_weights(None, True, None, place)
+        data = load_data(place, **wishes | suited_to(begun, place))
+    return data, begun
 
 
 def check_wishes(
@@ -159,12 +172,15 @@ def resume_run(
     record = run.record
     recipe = Recipe.model_validate(record["recipe"])
     data = reload_data(run, progress) if data is None else data
-    if isinstance(data, ImageData | TableData) and data.fingerprint != record["data"].get("fingerprint"):
+    known = isinstance(data, ImageData | TableData)
+    if known and data.fingerprint != record["data"].get("fingerprint"):
         raise EtudeError(
             en=f"The data of '{data.name}' is no longer what {run.name} was trained on, so it cannot be resumed; "
             "put the data back as it was, or train anew.",
             zh=f"“{data.name}”的数据与 {run.name} 训练时不同，无法继续；请恢复原来的数据，或重新训练。",
         )
+    if known:
+        data = normalised_as(run, data)
     seed_everything(recipe.seed)
     net = rebuild_model(run) if model is None else model
     if recipe.freeze:
@@ -187,6 +203,13 @@ def _recipe(recipe: Recipe | None, model: str, data: Any, settings: dict[str, An
         return make(Recipe, recipe.model_dump() | settings) if settings else recipe
     size = len(data.train) if isinstance(data, ImageData | TableData) else 0
     return recommend(model, size, settings, table=isinstance(data, TableData), trained=trained)
+
+
+def _seed(recipe: Recipe | None, settings: dict[str, Any]) -> int:
+    """That of the run: as a number, also where it was typed on a command line."""
+    if settings.get("seed") is not None:
+        return make(Recipe, {"seed": settings["seed"]}).seed
+    return recipe.seed if recipe else 0
 
 
 def _build(

@@ -76,7 +76,7 @@ def read_weights(source: Path | str) -> Weights:
         raise EtudeError(en=f"There is no file {path}.", zh=f"没有文件 {path}。")
     raise EtudeError(
         en=f"{path} is a folder without run.json; give a file of weights ({_endings()}) or a run.",
-        zh=f"{path} 是没有 run.json 的文件夹；请给出权重文件（{_endings()}）或一次训练。",
+        zh=f"{path} 是没有 run.json 的文件夹；请给出权重文件（{_endings('、')}）或一次训练。",
     )
 
 
@@ -91,8 +91,8 @@ def weights_of_run(run: Run) -> Weights:
             tensors = _read_safetensors(run.weights)
         except EtudeError as error:
             raise EtudeError(
-                en=f"{error.text.en} A checkpoint of the run may be whole: etude resume {run.path}",
-                zh=f"{error.text.zh}该训练的检查点可能完好：etude resume {run.path}",
+                en=f"{error.text.en} A checkpoint of the run may be whole: etude resume {run.spelt}",
+                zh=f"{error.text.zh}该训练的检查点可能完好：etude resume {run.spelt}",
             ) from None
     else:
         _, saved = read_checkpoint(find_checkpoint(run.checkpoints))
@@ -120,14 +120,18 @@ def weights_of_file(path: Path) -> Weights:
         EtudeError: it holds none, or is damaged.
     """
     try:
-        start = path.open("rb").read(64)
+        with path.open("rb") as file:
+            start = file.read(64)
     except OSError as error:
         raise explain_os_error(error, path) from None
     if not start:
         raise EtudeError(
             en=f"{path} is empty; download or save it again.", zh=f"{path} 是空文件；请重新下载或保存。"
         )
-    if start.lstrip().startswith((b"<", b"version https://git-lfs", b"{")):  # safetensors begin with a length
+    text = start.lstrip().startswith((b"<", b"version https://git-lfs", b"{"))
+    if (
+        text and start[8:9] != b"{"
+    ):  # safetensors begin with 8 bytes of length, which may look like text, and JSON
         raise EtudeError(
             en=f"{path} holds text (a web page, perhaps), not weights; download the file itself.",
             zh=f"{path} 的内容是文本（可能是网页），而不是权重；请下载文件本身。",
@@ -140,7 +144,7 @@ def weights_of_file(path: Path) -> Weights:
         return Weights(tensors, str(path), **(facts_of(*published) if published else {}))
     raise EtudeError(
         en=f"{path} does not end like a file of weights; étude reads {_endings()}.",
-        zh=f"{path} 的扩展名不是权重文件；étude 可读取 {_endings()}。",
+        zh=f"{path} 的扩展名不是权重文件的扩展名；étude 可读取 {_endings('、')}。",
     )
 
 
@@ -237,8 +241,8 @@ def _checked(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _endings() -> str:
-    return ".safetensors, .pth, .pt"
+def _endings(between: str = ", ") -> str:
+    return between.join((".safetensors", ".pth", ".pt"))
 
 
 def _line(why: object) -> str:

@@ -78,12 +78,13 @@ def _download(data_dir: Path, progress: Progress) -> dict[str, Path]:
                 progress,
             )  # type: ignore[misc]
         except NotFetched as error:
-            listed = ", ".join(f"{each}.gz" for each in _FILES)
+            files = [f"{each}.gz" for each in _FILES]
+            listed, listed_zh = ", ".join(files), "、".join(files)
             raise EtudeError(
                 en=f"MNIST is not in {data_dir} and could not be downloaded (no network?). Put {listed} into {folder}, "
                 f"or name their folder with --data-dir; Fashion-MNIST needs no download: etude train fashion-mnist. "
                 f"({error.text.en})",
-                zh=f"{data_dir} 中没有 MNIST，也无法下载（没有网络？）。请把 {listed} 放入 {folder}，"
+                zh=f"{data_dir} 中没有 MNIST，也无法下载（没有网络？）。请把 {listed_zh} 放入 {folder}，"
                 f"或用 --data-dir 指明所在文件夹；Fashion-MNIST 无需下载：etude train fashion-mnist。（{error.text.zh}）",
             ) from None
     return paths

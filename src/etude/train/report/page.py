@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import warnings
 from html import escape
@@ -13,7 +12,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from etude.core.files import write_bytes, write_text
-from etude.core.paths import runs_dir
 from etude.core.plotting import drawing, png
 from etude.core.text import Lang, Text
 from etude.train.report import classification_sections, regression_sections, summary
@@ -23,6 +21,7 @@ from etude.train.report.nouns import ROWS, is_regression, noun
 from etude.train.report.predictions import Predictions, RegressionPredictions
 from etude.train.report.range_test import range_test
 from etude.train.report.regression_statistics import RegressionSummary, summarise
+from etude.train.run import reached_as
 
 Found = Predictions | RegressionPredictions | None
 
@@ -49,7 +48,7 @@ def write_report(
     (run_dir / "figures").mkdir(exist_ok=True)
     for name, content in pictures.items():
         write_bytes(run_dir / "figures" / f"{name}.png", content)
-    page = render_report(run, records, predictions, lang, pictures, _reached_as(run_dir))
+    page = render_report(run, records, predictions, lang, pictures, reached_as(run_dir))
     write_text(run_dir / "report.html", page)
     return run_dir / "report.html"
 
@@ -176,15 +175,23 @@ def _curves(document: Document, pictures: dict[str, bytes], run: dict[str, Any])
 
 def _use(document: Document, run: dict[str, Any], reached_as: str) -> str:
     name = shlex.quote(reached_as)
+    table, picture, folder = (
+        word.to(document.lang)
+        for word in (
+            Text(en="TABLE.csv", zh="表格.csv"),
+            Text(en="PICTURE.jpg", zh="图片.jpg"),
+            Text(en="FOLDER", zh="文件夹"),
+        )
+    )
     if noun(run) is ROWS:
         lines = [
-            (Text(en="predict other rows", zh="预测其他数据"), f"etude predict {name} TABLE.csv"),
-            (Text(en="measure it on other rows", zh="在其他数据上评估"), f"etude evaluate {name} TABLE.csv"),
+            (Text(en="predict other rows", zh="预测其他数据"), f"etude predict {name} {table}"),
+            (Text(en="measure it on other rows", zh="在其他数据上评估"), f"etude evaluate {name} {table}"),
         ]
     else:
         lines = [
-            (Text(en="say what is in a picture", zh="识别图片"), f"etude predict {name} PICTURE.jpg"),
-            (Text(en="measure it on other pictures", zh="在其他图片上评估"), f"etude evaluate {name} FOLDER"),
+            (Text(en="say what is in a picture", zh="识别图片"), f"etude predict {name} {picture}"),
+            (Text(en="measure it on other pictures", zh="在其他图片上评估"), f"etude evaluate {name} {folder}"),
         ]
     if run.get("status") != "finished":
         lines.insert(0, (Text(en="carry it on", zh="继续训练"), f"etude resume {name}"))
@@ -211,18 +218,6 @@ def _settings(document: Document, run: dict[str, Any]) -> str:
     title = Text(en="Everything that was set", zh="全部设置")
     table = document.table([Text(en="setting", zh="设置"), Text(en="value", zh="值")], rows)
     return f"<details><summary>{document.say(title)}</summary>{table}</details>"
-
-
-def _reached_as(run_dir: Path) -> str:
-    """What a command finds the run by: its name in the folder of runs, else its path, short from the current folder."""
-    path = Path(os.path.abspath(run_dir))
-    try:
-        runs, here = Path(os.path.abspath(runs_dir())), Path.cwd()
-    except OSError:  # the current folder was deleted meanwhile
-        return str(path)
-    if path.parent == runs:
-        return path.name
-    return str(path.relative_to(here)) if here in path.parents else str(path)
 
 
 def _plain(value: Any) -> str:
