@@ -236,3 +236,11 @@ def test_a_folder_called_like_a_data_set_begins_with_shipped_weights(folder, tmp
 def test_a_home_that_is_nobody_s_is_one_sentence(tmp_path):
     with pytest.raises(EtudeError, match="~nobody-here"):
         start_run("~nobody-here/photos", weights="resnet20-cifar10", run_dir=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("mixup", 0.2), ("cutout", 4), ("color_jitter", 0.4), ("random_resized_crop", True)]
+)
+def test_what_varies_pictures_is_refused_for_tables(name, value):
+    with pytest.raises(EtudeError, match=f"{name}.*table"):
+        start_run("wine", epochs=1, **{name: value})

@@ -37,7 +37,7 @@ def _headline(session: Session) -> Text:
     record, state = session.run.record, session.state
     choices = state.choices
     threads = (
-        Text(en=f", {choices.threads} threads", zh=f"，{choices.threads} 线程")
+        Text(en=f", {choices.threads} thread{'s' * (choices.threads != 1)}", zh=f"，{choices.threads} 线程")
         if choices.device == "cpu"
         else Text(en="", zh="")
     )

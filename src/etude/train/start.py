@@ -39,6 +39,8 @@ from etude.train.state import State
 from etude.train.torchvision_models import find_any_model
 from etude.train.weight_files import Weights
 
+_PICTURE_SETTINGS = ("random_resized_crop", "color_jitter", "cutout", "mixup")
+
 
 def start_run(
     data: Any = "fashion-mnist",
@@ -199,6 +201,8 @@ def resume_run(
 
 def _recipe(recipe: Recipe | None, model: str, data: Any, settings: dict[str, Any], trained: bool) -> Recipe:
     settings = _without_auto(settings)
+    if isinstance(data, TableData):
+        _refuse_picture_settings(settings, data.name)
     if recipe is not None:
         return make(Recipe, recipe.model_dump() | settings) if settings else recipe
     size = len(data.train) if isinstance(data, ImageData | TableData) else 0
@@ -210,6 +214,15 @@ def _seed(recipe: Recipe | None, settings: dict[str, Any]) -> int:
     if settings.get("seed") is not None:
         return make(Recipe, {"seed": settings["seed"]}).seed
     return recipe.seed if recipe else 0
+
+
+def _refuse_picture_settings(settings: dict[str, Any], name: str) -> None:
+    given = next((each for each in _PICTURE_SETTINGS if settings.get(each)), None)
+    if given is not None:
+        raise EtudeError(
+            en=f"{given} varies pictures, and {name} is a table; leave it out.",
+            zh=f"{given} 用于变化图片，而 {name} 是表格；请去掉它。",
+        )
 
 
 def _build(
