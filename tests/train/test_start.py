@@ -124,6 +124,24 @@ def test_a_frozen_backbone_is_that_of_the_weights(folder, tmp_path):
     session.close()
 
 
+def test_a_file_that_tells_nothing_but_its_shapes_fits_small_pictures(folder, tmp_path):
+    """Torchvision's ResNets begin with 7×7 kernels; étude's would begin with 3×3 on pictures of 40 pixels."""
+    import torchvision
+
+    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "mine.pth")
+    session = start_run(
+        folder, "resnet18", weights=tmp_path / "mine.pth", freeze=True, run_dir=tmp_path / "run", steps=1
+    )
+    assert session.task.modules["model"].state_dict()["conv1.weight"].shape[-1] == 7
+    session.close()
+
+
+def test_layers_frozen_at_random_are_told(tmp_path):
+    session = start_run("digits", "mlp", freeze=True, run_dir=tmp_path / "run", steps=1)
+    assert any("as chance made them" in note.en for note in session.notes)
+    session.close()
+
+
 def test_weights_of_a_run_go_on_in_another(folder, tmp_path):
     first = start_run(folder, "lenet5", run_dir=tmp_path / "first", steps=3)
     train(first)
@@ -199,6 +217,7 @@ def test_regression_on_data_of_one_s_own(tmp_path):
         ({"optimizer": "sparseadam"}, "nn.Embedding"),
         ({"model": "mlp", "model_settings": ["width=3"]}, "did you mean widths"),
         ({"load": {"target": "x"}}, "for tables only"),
+        ({"step_size": 2}, "goes with schedule step"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_writes_nothing(wish, said, tmp_path):

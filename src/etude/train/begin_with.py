@@ -15,6 +15,8 @@ from etude.core.text import Text
 from etude.data.catalog import list_datasets
 from etude.data.dataset import ImageData
 from etude.data.entry import NamedDataset
+from etude.models.catalog import list_models
+from etude.models.settings import settings_of
 from etude.train.fine_tuning import FEW
 from etude.train.pretrained import pretrained_weights
 from etude.train.recommended import recommended_model
@@ -94,6 +96,15 @@ def _is_own_folder(data: Path | str) -> bool:
     """Whether `etude.data.catalog.load_data` takes it as a folder: a `Path` may be called like a data set."""
     named = isinstance(data, str) and data in list_datasets()
     return not named and os.path.isdir(os.path.expanduser(data))
+
+
+def settings_that_fit(weights: Weights, model: str) -> dict[str, Any]:
+    """Settings of ``model`` that can be read off weights of which nothing else is known: a ResNet's first convolution."""
+    entry = list_models().get(model)
+    first = next((t for name, t in weights.tensors.items() if name.endswith("conv1.weight")), None)
+    if entry is None or first is None or first.ndim != 4 or "stem" not in settings_of(entry):
+        return {}
+    return {"stem": "imagenet" if first.shape[-1] == 7 else "small"}
 
 
 def put_into(weights: Weights, net: nn.Module, data: Any) -> tuple[Any, dict[str, Any], list[Text]]:

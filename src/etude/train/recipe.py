@@ -42,7 +42,10 @@ class Recipe(Settings):
     learning_rate: float = setting(
         1e-3,
         gt=0,
-        about=Text(en="size of the step (its peak, under a schedule)", zh="学习率（有调度时为峰值）"),
+        about=Text(
+            en="size of the step (its peak, under a schedule); auto: found by a range test",
+            zh="学习率（有调度时为峰值）；auto：用学习率测试寻找",
+        ),
     )
     momentum: float = setting(
         0.9, ge=0, lt=1, about=Text(en="momentum of SGD, RMSprop and Muon", zh="SGD、RMSprop 与 Muon 的动量")
@@ -226,6 +229,11 @@ class Recipe(Settings):
                 "use schedule cosine or constant, or leave warmup_epochs out.",
                 zh=f"warmup_epochs 为 {self.warmup_epochs:g}，但 one-cycle 调度自带预热；"
                 "请改用 cosine 或 constant 调度，或去掉 warmup_epochs。",
+            )
+        if self.step_size is not None and self.schedule != "step":
+            raise EtudeErrorValue(
+                en=f"step_size is {self.step_size:g}, but the schedule is {self.schedule}; it goes with schedule step.",
+                zh=f"step_size 为 {self.step_size:g}，但调度是 {self.schedule}；它只用于 step 调度。",
             )
         if self.engine == "plain" and self.precision == "bf16":
             raise EtudeErrorValue(

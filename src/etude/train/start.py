@@ -16,7 +16,7 @@ from etude.data.catalog import load_data
 from etude.data.dataset import ImageData
 from etude.data.table import TableData
 from etude.models.settings import read_setting
-from etude.train.begin_with import find_weights, gains_from_weights, put_into, suited_to
+from etude.train.begin_with import find_weights, gains_from_weights, put_into, settings_that_fit, suited_to
 from etude.train.choices import choices_from_json, choose
 from etude.train.feed import as_feed, steps_per_epoch
 from etude.train.heads import freeze_below_head
@@ -40,6 +40,11 @@ from etude.train.torchvision_models import find_any_model
 from etude.train.weight_files import Weights
 
 _PICTURE_SETTINGS = ("random_resized_crop", "color_jitter", "cutout", "mixup")
+
+_FROZEN_AT_RANDOM = Text(
+    en="All layers but the last are frozen as chance made them; give --weights or --pretrained to begin with trained ones.",
+    zh="除最后一层外，各层都冻结在随机权重上；用 --weights 或 --pretrained 可从训练好的权重开始。",
+)
 
 
 def start_run(
@@ -98,6 +103,8 @@ def start_run(
         notes += said
     if recipe.freeze:
         freeze_below_head(net)
+        if not begun and build:
+            notes.append(_FROZEN_AT_RANDOM)
     kind = data.kind if isinstance(data, TableData) else task or "classification"
     made = build_task(task_record(data, kind), net, recipe.label_smoothing)
     choices = choose(recipe, dict(made.modules))
@@ -243,6 +250,8 @@ def _build(
     build = {"name": model, "input_shape": list(data.input_shape), "num_classes": data.num_classes}
     if weights and weights.model == model:
         build |= weights.settings or {}
+    elif weights:
+        build |= settings_that_fit(weights, model)
     else:
         build |= recommended_settings(model, data.input_shape)
     build |= _read_settings(model, settings)
