@@ -7,7 +7,6 @@ is found in what the next layer is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -116,18 +115,6 @@ def find_call(calls: Sequence[Call], layer: str) -> Call:
         if call.name.lower() == layer.lower():
             return call
     raise unknown(Text(en="layer", zh="层"), layer, [call.name for call in calls])
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, with every module's own mode put back afterwards."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _watched(model: nn.Module, prefix: str = "", inside: bool = False) -> Iterator[tuple[str, nn.Module, bool]]:

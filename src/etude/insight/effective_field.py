@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
-from etude.insight.calls import Call, evaluation_mode, record_calls
+from etude.insight.calls import Call, record_calls
 from etude.insight.receptive_field import find_map
+from etude.models.summary import evaluation_mode
 
 NEGLIGIBLE = 0.0455
 """Below this share of the largest gradient a pixel does not count as seen (Luo et al. 2016, section 3.2: two deviations)."""

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from etude.insight.calls import Call, evaluation_mode, map_units, record_calls
+from etude.insight.calls import Call, map_units, record_calls
 from etude.insight.receptive_field import find_map
+from etude.models.summary import evaluation_mode
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from etude.core.errors import EtudeError
-from etude.insight.calls import Call, evaluation_mode, find_call, record_calls
+from etude.insight.calls import Call, find_call, record_calls
+from etude.models.summary import evaluation_mode
 
 
 @dataclass(frozen=True)

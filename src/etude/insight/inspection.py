@@ -11,12 +11,13 @@ from torch import Tensor
 
 from etude.core.errors import EtudeError
 from etude.data.dataset import Examples
-from etude.insight.calls import evaluation_mode, find_call, record_calls
+from etude.insight.calls import find_call, record_calls
 from etude.insight.effective_field import effective_fields, effective_size
 from etude.insight.feature_maps import FeatureMaps, feature_maps
 from etude.insight.filters import Filters, find_filters
 from etude.insight.receptive_field import receptive_fields
 from etude.insight.saliency import Occlusion, gradient_saliency, occlusion
+from etude.models.summary import evaluation_mode
 from etude.train.predict import Predictor
 
 _SMOOTH = 32  # noisy copies of SmoothGrad; the paper finds little change beyond 50

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from etude.insight.calls import Call, evaluation_mode, find_call, map_units, record_calls
+from etude.insight.calls import Call, find_call, map_units, record_calls
 from etude.insight.span import Span, adaptive, cut, everything, meet, padded, pixels, window
+from etude.models.summary import evaluation_mode
 
 
 @dataclass(frozen=True)

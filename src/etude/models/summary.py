@@ -101,13 +101,13 @@ def _run_on_meta(
     shadows = {name: tensor.detach().to("meta") for name, tensor in state.items()}
     image = torch.empty(1, *input_shape, device="meta")
     # eval: batch normalisation cannot take the statistics of one example of one pixel
-    with _eval_mode(model), torch.no_grad(), counter:
+    with evaluation_mode(model), torch.no_grad(), counter:
         functional_call(model, shadows, (image,))
     return counter
 
 
 @contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, with every module's own mode put back afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
