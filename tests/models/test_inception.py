@@ -57,6 +57,7 @@ def test_the_loop_trains_it_as_torchvision_s_is_trained_by_hand(side, engine):
         weight_decay=0.0,
         schedule="constant",
         device="cpu",
+        precision="float32",
         engine=engine,
     )
     records = list(fit(Classification(net), (batches, batches), recipe))
@@ -65,9 +66,8 @@ def test_the_loop_trains_it_as_torchvision_s_is_trained_by_hand(side, engine):
     if engine == "plain":
         assert losses == expected
     else:
-        assert losses[:2] == pytest.approx(
-            expected[:2], rel=1e-2
-        )  # AdamW makes rounding grow from step to step
+        # batch norms over eight maps of one pixel make rounding grow from step to step
+        assert losses[0] == pytest.approx(expected[0], rel=1e-4)
     # before anything is learnt all three classifiers guess between two classes
     assert losses[0] == pytest.approx(1.6 * math.log(2), rel=0.05)
     assert sum(losses[-3:]) < 0.6 * sum(losses[:3])

@@ -121,7 +121,13 @@ def _verify(path, store, seeds, report="r"):
     return subprocess.Popen(
         [sys.executable, "-m", "etude", *order], env={**os.environ, "ETUDE_STORE": str(store.path)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=_heed_ctrl_c,
     )  # fmt: skip
+
+
+def _heed_ctrl_c():
+    """A shell starts what runs in its background deaf to Ctrl-C, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.slow

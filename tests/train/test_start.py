@@ -88,7 +88,7 @@ def test_who_asks_for_something_else_gets_it(folder, tmp_path, wish):
 
 
 def test_pictures_are_normalised_as_the_weights_know_them(folder, tmp_path):
-    session = start_run(folder, pretrained=True, run_dir=tmp_path / "run", epochs=1)
+    session = start_run(folder, pretrained=True, run_dir=tmp_path / "run", epochs=1, precision="float32")
     train(session)
     shipped, mine = (open_run(name).record["data"] for name in ("resnet20-cifar10", tmp_path / "run"))
     assert mine["mean"] == shipped["mean"]
