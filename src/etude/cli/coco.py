@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from etude.cli.figures import draw_png
 from etude.cli.output import Output
 from etude.core.text import Text
 
@@ -39,11 +40,8 @@ def tell_coco(path: Path, output: Output, figure: Path | None) -> None:
     for finding in coco.findings:
         output.say(finding)
     if figure:
-        from etude.core.files import write_bytes
-        from etude.core.plotting import drawing, png
         from etude.data.boxes import boxes_figure
 
-        with drawing(output.lang):
-            write_bytes(figure, png(boxes_figure(coco, output.lang), dpi=120))
+        draw_png(lambda: boxes_figure(coco, output.lang), figure, output.lang, dpi=120)
         output.say(Text(en=f"Boxes drawn: {figure}", zh=f"已画出框：{figure}"))
     output.json(facts | {"figure": str(figure) if figure else None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etude.cli.figures import figure_path
+from etude.cli.figures import draw_png, figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.core.text import Lang, Text
@@ -54,12 +54,9 @@ def run(argv: list[str], lang: Lang) -> int:
         return 0
     _tell(data, output)
     if figure:
-        from etude.core.files import write_bytes
-        from etude.core.plotting import drawing, png
         from etude.data.grid import sample_grid
 
-        with drawing(lang):
-            write_bytes(figure, png(sample_grid(data, lang), dpi=120))
+        draw_png(lambda: sample_grid(data, lang), figure, lang, dpi=120)
         output.say(Text(en=f"Samples: {figure}", zh=f"样例：{figure}"))
     output.json(_facts(data) | {"figure": str(figure) if figure else None})
     return 0

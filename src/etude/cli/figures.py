@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,15 @@ def figure_path(asked: str | None, kinds: tuple[str, ...] = (".png",), flag: str
             zh=f"{flag} 为“{asked}”；请给出位于已有文件夹中、以 {'、'.join(kinds)} 结尾的文件名。",
         )
     return path
+
+
+def draw_png(draw: Callable[[], Figure], path: Path, lang: Lang, dpi: int = 150) -> None:
+    """Call ``draw`` in the style of étude's figures and write what it gives to ``path``, whole or not at all."""
+    from etude.core.files import write_bytes
+    from etude.core.plotting import drawing, png
+
+    with drawing(lang):
+        write_bytes(path, png(draw(), dpi=dpi))
 
 
 def save_figure(figure: Figure, path: Path, lang: Lang) -> None:

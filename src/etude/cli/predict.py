@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etude.cli.figures import figure_path
+from etude.cli.figures import draw_png, figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.core.errors import EtudeError
-from etude.core.files import write_bytes, write_text
+from etude.core.files import write_text
 from etude.core.text import Lang, Text
 
 if TYPE_CHECKING:
@@ -226,8 +226,6 @@ def _write(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
 def _draw(path: Path, prepared: list[Any], found: list[_Top], lang: Lang) -> None:
     import numpy as np
 
-    from etude.core.plotting import drawing, png
     from etude.train.report.pictures import prediction_grid
 
-    with drawing(lang):
-        write_bytes(path, png(prediction_grid(np.stack(prepared), found, lang)))
+    draw_png(lambda: prediction_grid(np.stack(prepared), found, lang), path, lang)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from etude.cli.figures import figure_path
+from etude.cli.figures import draw_png, figure_path
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.cli.training import test_result
@@ -152,15 +152,12 @@ def _compare(found: list[Run], figure: str | None, output: Output) -> int:
     output.table(["", *(each.name for each in found)], rows)
     path = figure_path(figure)
     if path:
-        from etude.core.files import write_bytes
-        from etude.core.plotting import drawing, png
         from etude.train.report.compare import compare
         from etude.train.report.nouns import is_regression
 
-        with drawing(output.lang):
-            curves = [(each.name, each.records()) for each in found]
-            numeric = [is_regression(each.record) for each in found]
-            write_bytes(path, png(compare(curves, output.lang, numeric)))
+        curves = [(each.name, each.records()) for each in found]
+        numeric = [is_regression(each.record) for each in found]
+        draw_png(lambda: compare(curves, output.lang, numeric), path, output.lang)
         output.say(Text(en=f"Curves: {path}", zh=f"曲线：{path}"))
     output.json({"runs": [_facts(each) for each in found], "differing": differing, "figure": figure})
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etude.cli.figures import draw_png
 from etude.cli.output import Output
 from etude.core.text import Text, same
 
@@ -41,12 +42,9 @@ def tell_table(data: TableData, output: Output, figure: Path | None) -> None:
     for finding in data.findings:
         output.say(finding)
     if figure:
-        from etude.core.files import write_bytes
-        from etude.core.plotting import drawing, png
         from etude.data.table_figure import columns_figure
 
-        with drawing(output.lang):
-            write_bytes(figure, png(columns_figure(data, output.lang, about), dpi=120))
+        draw_png(lambda: columns_figure(data, output.lang, about), figure, output.lang, dpi=120)
         output.say(Text(en=f"Columns drawn: {figure}", zh=f"各列的图：{figure}"))
     output.json(table_facts(data) | {"figure": str(figure) if figure else None})
 
