@@ -75,7 +75,7 @@ def test_a_set_too_large_for_memory_gives_the_same_batches(monkeypatch, tmp_path
     expected = [b.inputs for b in ImageBatches(data, 5, 1).batches(0)]
     np.save(tmp_path / "images.npy", data.train.images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    monkeypatch.setattr("etude.data.batches.available_memory", lambda: 0)
+    monkeypatch.setattr("etude.data.source.available_memory", lambda: 0)
     parts = [Examples(mapped, p.labels, p.rows) for p in (data.train, data.validation, data.test)]
     large = ImageData("noise", data.classes, *parts, data.mean, data.std, "x", {})
     assert all(torch.equal(a.inputs, b) for a, b in zip(ImageBatches(large, 5, 1).batches(0), expected))

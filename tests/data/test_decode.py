@@ -107,7 +107,7 @@ def test_exif_rotation_is_undone(tmp_path, orientation):
         path = _saved(tmp_path / f"x.{ending}", image, exif=exif, **how)
         assert np.array_equal(np.asarray(read_picture(path, 3)), upright), ending
         if ending != "png":
-            assert read_header(path) == Header(36, 24, False), ending
+            assert read_header(path)[:3] == (36, 24, False), ending
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -119,7 +119,7 @@ def test_damaged_exif_does_not_lose_the_picture(tmp_path):
         quality=95,
     )
     assert read_picture(path, 3).size == (36, 24)
-    assert read_header(path) == Header(36, 24, False)
+    assert read_header(path) == Header(36, 24, False, jpeg=True)
 
 
 def test_an_animation_gives_its_first_frame(tmp_path):

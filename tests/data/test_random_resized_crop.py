@@ -10,7 +10,9 @@ from scipy.stats import ks_2samp
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
-from etude.data.random_resized_crop import crop_and_stretch, random_boxes, random_resized_crop, usual_scale
+from etude.data.random_resized_crop import random_boxes, random_resized_crop, usual_scale
+from etude.data.stretch import crop_and_stretch, stretch_each
+from etude.data.threads import Workers
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -87,3 +89,31 @@ def test_same_state_same_result_and_each_picture_its_own():
     first, second = (random_resized_crop(pixels, generator(4)) for _ in range(2))
     assert torch.equal(first, second)
     assert len(first.flatten(1).unique(dim=0)) > 30
+
+
+def test_boxes_of_pictures_of_many_sizes_are_those_of_each_alone():
+    sizes = [(200, 300), (64, 64), (10, 400)]
+    heights, widths = torch.tensor(sizes * 2000).unbind(1)
+    boxes = random_boxes(6000, heights, widths, generator(), (0.08, 1.0))
+    for place, (height, width) in enumerate(sizes):
+        torch.manual_seed(place)
+        other = v2.RandomResizedCrop(8, scale=(0.08, 1.0))
+        drawn = [other.make_params([torch.zeros(1, height, width)]) for _ in range(2000)]
+        for name, ours in zip(("top", "left", "height", "width"), boxes):
+            assert ks_2samp(ours[place::3].tolist(), [each[name] for each in drawn]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("size", [(20, 20), (48, 30)])
+@pytest.mark.parametrize("innermost", [False, True])
+def test_boxes_of_pictures_of_many_sizes_are_stretched_as_torchvision_does(size, innermost):
+    pictures = [noise(3, 40 + number, 56 - number) for number in range(16)]
+    heights, widths = torch.tensor([picture.shape[1:] for picture in pictures]).unbind(1)
+    boxes = random_boxes(16, heights, widths, generator(), (0.05, 1.0), (0.5, 2.0))
+    mirrored = torch.arange(16) % 3 == 0
+    given = [picture.permute(1, 2, 0) for picture in pictures]
+    arrays = [(picture.contiguous() if innermost else picture).numpy() for picture in given]
+    found = stretch_each(arrays, boxes, size, mirrored)
+    assert torch.equal(found, stretch_each(arrays, boxes, size, mirrored, Workers(2).map))
+    for picture, turn, ours, *box in zip(pictures, mirrored, found, *(each.tolist() for each in boxes)):
+        expected = tv.resized_crop(picture, *box, list(size), antialias=True)
+        assert (ours.int() - (expected.flip(-1) if turn else expected).int()).abs().max() <= 1

@@ -206,7 +206,9 @@ def test_labels_beyond_the_classes_are_told():
 
 def test_early_stopping_stops_and_the_best_weights_are_kept(data, make):
     task = Classification(make.net())
-    recipe = Recipe(epochs=50, batch_size=16, learning_rate=0.02, early_stopping=2, schedule="constant")
+    recipe = Recipe(
+        epochs=50, batch_size=16, learning_rate=0.02, early_stopping=2, schedule="constant", precision="float32"
+    )
     state = State.begin(task, recipe, 10)
     epochs = [r for r in fit(task, data, state=state) if isinstance(r, Epoch)]
     assert len(epochs) < 50

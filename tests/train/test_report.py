@@ -213,7 +213,7 @@ def test_mistakes_none_few_many(wrong):
     with drawing("en"):
         figure = mistakes(make_predictions(wrong=wrong), "en")
         png(figure, dpi=50)
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    titles = [text.get_text() for axes in figure.axes for text in axes.texts if "%" in text.get_text()]
     assert (len(titles) == 0) == (wrong == 0.0)
     assert len(titles) <= 24
 

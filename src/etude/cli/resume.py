@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from etude.cli.ahead import no_collection
 from etude.cli.clock import since_enter
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
+from etude.cli.training import add_explain, how_to_use, prepare_process, summary, train_to_the_end
 from etude.core.text import Lang, Text
 
 ABOUT = Text(
@@ -29,14 +31,13 @@ def run(argv: list[str], lang: Lang) -> int:
             "go on from the checkpoint of this step (else the newest)", "从这一步的检查点继续（默认最新）"
         ),
     )
+    add_explain(parser)
     add_common(parser)
     arguments = parser.parse_args(argv)
     output = Output(lang, arguments.json, arguments.quiet)
     from etude.train.run import open_run
 
     found = open_run(arguments.run)
-    from etude.cli.training import how_to_use, prepare_process, summary, train_to_the_end
-
     if found.finished and arguments.step is None:
         use = how_to_use(found)
         output.say(
@@ -47,11 +48,11 @@ def run(argv: list[str], lang: Lang) -> int:
         )
         output.json(summary(found, found.results.get("steps", 0), since_enter()))
         return 0
-    prepare_process(found.record.get("choices", {}).get("threads"))
-    from etude.train.record import version_changes
-    from etude.train.start import resume_run
+    with no_collection(), output.loading() as progress:
+        prepare_process(found.record.get("choices", {}).get("threads"))
+        from etude.train.record import version_changes
+        from etude.train.start import resume_run
 
-    with output.loading() as progress:
         session = resume_run(found, step=arguments.step, progress=progress)
     changed = version_changes(found) + session.changes
     if changed:
@@ -61,4 +62,4 @@ def run(argv: list[str], lang: Lang) -> int:
                 zh=f"运行环境与训练开始时不同，其余部分的末位数字可能有差别：{'；'.join(changed)}。",
             )
         )
-    return train_to_the_end(session, output, since_enter)
+    return train_to_the_end(session, output, since_enter, arguments.explain)

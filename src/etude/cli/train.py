@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from argparse import BooleanOptionalAction
+from argparse import BooleanOptionalAction, Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from etude.cli.ahead import Ahead, no_collection
 from etude.cli.clock import since_enter
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
+from etude.cli.training import add_explain, prepare_process, train_to_the_end
 from etude.core.errors import EtudeError
 from etude.core.text import Lang, Text
+
+if TYPE_CHECKING:
+    from etude.train.session import Session
 
 ABOUT = Text(
     en="Train a network. With nothing else said: LeNet-5 on Fashion-MNIST, which comes with étude.",
@@ -23,29 +30,62 @@ EPILOG = Text(
 def run(argv: list[str], lang: Lang) -> int:
     """The command; returns the exit code."""
     arguments, output, settings = _read(argv, lang)
-    from etude.cli.training import prepare_process, train_to_the_end
+    with no_collection(), output.loading() as progress:
+        session = _begin(arguments, settings, progress)
+    for note in session.notes:
+        output.warn(note)
+    return train_to_the_end(session, output, since_enter, arguments.explain)
 
+
+def _begin(
+    arguments: Namespace, settings: dict[str, Any], progress: Callable[[int, int], None] | None
+) -> Session:
+    """The run that was asked for; what it reads is read while torch is loaded."""
+    load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target")}
+    load = {name: value for name, value in load.items() if value is not None}
+    reading = _read_ahead(arguments, settings, load, progress)
     prepare_process()
     from etude.train.start import check_wishes, start_run
 
     wishes = {"model": arguments.model, "model_settings": arguments.setting}
-    check_wishes(**wishes, **settings)  # a misspelt name is told before the data is read
-    load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target")}
-    with output.loading() as progress:
-        session = start_run(
-            arguments.data,
-            **wishes,
-            task=arguments.task,
-            load={name: value for name, value in load.items() if value is not None},
-            weights=arguments.weights,
-            pretrained=arguments.pretrained,
-            run_dir=arguments.run_dir,
-            progress=progress,
-            **settings,
-        )
-    for note in session.notes:
-        output.warn(note)
-    return train_to_the_end(session, output, since_enter)
+    check_wishes(**wishes, **settings)  # a misspelt name is told before what is wrong with the data
+    return start_run(
+        arguments.data if reading is None else reading.result(),
+        **wishes,
+        task=arguments.task,
+        load=load,
+        weights=arguments.weights,
+        pretrained=arguments.pretrained,
+        run_dir=arguments.run_dir,
+        progress=progress,
+        **settings,
+    )
+
+
+def _read_ahead(
+    arguments: Namespace,
+    settings: dict[str, Any],
+    load: dict[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> Ahead[Any] | None:
+    """The data, read in a thread; or their name again, where they must be downloaded, or are a person's own.
+
+    None where weights are named, which have a say in how data are read, or the seed is no number.
+    """
+    seed = settings.get("seed", "0")
+    if arguments.weights is not None or arguments.pretrained or not (seed.isascii() and seed.isdecimal()):
+        return None
+
+    def read() -> Any:
+        from etude.core.paths import data_dir
+        from etude.data.catalog import list_datasets, load_data
+
+        entry = list_datasets().get(arguments.data)
+        if entry is None or entry.where(data_dir(arguments.data_dir)) is None:
+            return arguments.data
+        return load_data(arguments.data, seed=int(seed), task=arguments.task, progress=progress, **load)
+
+    return Ahead(read)
 
 
 def _read(argv: list[str], lang: Lang):
@@ -69,6 +109,7 @@ def _read(argv: list[str], lang: Lang):
         "--run-dir", metavar="DIR", help=parser.words("keep the run here", "训练记录的保存位置")
     )
     add_settings(parser, Recipe, parser.words("recipe", "训练设置"))
+    add_explain(parser)
     add_common(parser)
     arguments = parser.parse_args(argv)
     if arguments.steps is not None and arguments.epochs is not None:

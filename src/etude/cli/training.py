@@ -13,6 +13,7 @@ from etude.cli.output import Output
 from etude.core.text import Text
 
 if TYPE_CHECKING:
+    from etude.cli.parser import Parser
     from etude.train.run import Run
     from etude.train.session import Session
 
@@ -30,9 +31,18 @@ def prepare_process(threads: int | None = None) -> None:
         torch.set_num_threads(threads)
 
 
-def train_to_the_end(session: Session, output: Output, clock: Callable[[], float]) -> int:
-    """Train until the end or Ctrl-C, tell what came of it; the exit code."""
+def train_to_the_end(
+    session: Session, output: Output, clock: Callable[[], float], explained: bool = False
+) -> int:
+    """Train until the end or Ctrl-C, tell what came of it; the exit code.
+
+    Args:
+        clock: the seconds since Enter.
+        explained: tell what the engine chose, and why, before training begins.
+    """
     run = session.run
+    if explained:
+        _explain(session, output)
     with stop_asked() as asked, show_training(session, output) as show:
         for record in session:
             show(record)
@@ -54,6 +64,18 @@ def train_to_the_end(session: Session, output: Output, clock: Callable[[], float
     _tell(run, results, output)
     output.json(summary(run, session.resumed_from_step, clock()))
     return 0
+
+
+def add_explain(parser: Parser) -> None:
+    """The flag ``--explain``."""
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help=parser.words(
+            "tell what the engine chose (number format, memory layout, threads …), and why, before training begins",
+            "在训练开始前说明引擎的选择（数值格式、内存布局、线程等）及其理由",
+        ),
+    )
 
 
 @contextmanager
@@ -94,6 +116,7 @@ def summary(run: Run, resumed_from_step: int, seconds: float, session: Session |
         "parameters": run.record["model"]["parameters"],
         "device": run.record["choices"]["device"],
         "precision": run.record["choices"]["precision"],
+        "choices": run.record["choices"],
         "seed": run.record["recipe"]["seed"],
         "seconds": round(seconds, 3),
         "resumed_from_step": resumed_from_step,
@@ -102,7 +125,17 @@ def summary(run: Run, resumed_from_step: int, seconds: float, session: Session |
     }
 
 
+def _explain(session: Session, output: Output) -> None:
+    from etude.train.explain import explain
+
+    output.say(Text(en="What the engine chose, and why:", zh="引擎的选择及其理由："))
+    for reason in explain(session.state.choices, session.state.recipe):
+        output.say(Text(en=f"  {reason.en}", zh=f"  {reason.zh}"))
+
+
 def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
+    if results.get("reached") is not None:
+        _tell_target(run.record["recipe"]["to_accuracy"], results, output)
     found = test_result(results)
     if found is not None:
         output.say(
@@ -115,6 +148,31 @@ def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
     use = how_to_use(run)
     output.say(Text(en=f"Report:  {report}", zh=f"报告：{report}"))
     output.say(Text(en=f"Use it:  {use.en}", zh=f"使用：{use.zh}"))
+
+
+def _tell_target(target: float, results: dict[str, Any], output: Output) -> None:
+    """Whether the accuracy asked for was reached; that it was not is told under ``--quiet`` too."""
+    shown, at_least = results["validation_accuracy"], results["validation_accuracy_at_least"]
+    measured = Text(
+        en=f"validation accuracy {shown:.2%} (with 90 % confidence at least {at_least:.2%})",
+        zh=f"验证集准确率 {shown:.2%}（以 90% 的置信度不低于 {at_least:.2%}）",
+    )
+    if results["reached"]:
+        output.say(
+            Text(
+                en=f"Reached {target:.4g} after step {results['steps']:,}: {measured.en}.",
+                zh=f"在第 {results['steps']:,} 步达到 {target:.4g}：{measured.zh}。",
+            )
+        )
+        return
+    output.warn(
+        Text(
+            en=f"Not reached: {target:.4g}, by the end of the run (step {results['steps']:,}); {measured.en}. "
+            "Give it more epochs, or another model.",
+            zh=f"到训练结束（第 {results['steps']:,} 步）未达到 {target:.4g}：{measured.zh}。"
+            "请增大 epochs，或换用其他模型。",
+        )
+    )
 
 
 def how_to_use(run: Run) -> Text:

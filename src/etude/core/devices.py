@@ -54,6 +54,11 @@ def has_amx_bf16() -> bool:
     return {"amx_tile", "amx_bf16"} <= processor_flags()
 
 
+def has_avx512_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 in AVX-512 registers: matrix products about twice as fast as float32."""
+    return "avx512_bf16" in processor_flags()
+
+
 def cpu_name() -> str:
     """The processor's name, as the operating system tells it."""
     try:

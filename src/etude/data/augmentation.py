@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from etude.core.errors import EtudeError
-from etude.data.augment import flip_and_crop
+from etude.data.augment import draw_mirrored, flip_and_crop
 from etude.data.color import color_jitter
 from etude.data.cutout import cutout
 from etude.data.mixup import mixing_shares, mixup
-from etude.data.random_resized_crop import random_resized_crop
+from etude.data.random_resized_crop import random_boxes, random_resized_crop, usual_scale
+from etude.data.source import Source
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Augmentation:
                 f"请取不超过 {min(height, width) - 1} 的值，例如 {min(height, width) // 2}。",
             )
 
+    @property
+    def moves_only(self) -> bool:
+        """Whether pixels are moved but never computed with, so that any layout of them is as fast."""
+        return not (self.random_resized_crop or self.color_jitter)
+
     def vary_pixels(self, pixels: Tensor, chance: torch.Generator) -> Tensor:
         """What is done to pictures as they are: uint8 ``[batch, channels, height, width]``, in and out."""
         which = [
@@ -59,9 +65,16 @@ class Augmentation:
         pixels = flip_and_crop(pixels, chance, which)
         if self.random_resized_crop:
             pixels = random_resized_crop(pixels, chance)
-        if self.color_jitter:
-            pixels = color_jitter(pixels, chance, self.color_jitter)
-        return pixels
+        return self._color(pixels, chance)
+
+    def cut_pixels(self, source: Source, rows: Tensor, chance: torch.Generator) -> Tensor:
+        """`vary_pixels` of the pictures in these rows, int64 ``[batch]``, where they are cut out of larger ones."""
+        mirrored = draw_mirrored(len(rows), chance) if self.flip else None
+        boxes = random_boxes(len(rows), *source.sizes(rows), chance, usual_scale(*source.size))
+        return self._color(source.cut(rows, boxes, mirrored), chance)
+
+    def _color(self, pixels: Tensor, chance: torch.Generator) -> Tensor:
+        return color_jitter(pixels, chance, self.color_jitter) if self.color_jitter else pixels
 
     def vary_inputs(
         self, inputs: Tensor, labels: Tensor, chance: torch.Generator, num_classes: int

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from etude.core.devices import available_memory
 from etude.core.seeds import derive_seed
 from etude.data.augmentation import Augmentation
 from etude.data.dataset import Examples, ImageData
+from etude.data.normalise import Normalisation
+from etude.data.prefetch import prefetch
+from etude.data.source import Source, fits_memory
 
 EVALUATION_BATCH_SIZE = 1000
-_SHARE_OF_MEMORY = 0.4  # larger sets stay on the disk, memory-mapped
+_NUMBERS = 1 << 24  # inputs that evaluation takes at once: 111 pictures of 224 pixels, 1,000 of 64
 
 
 class Batch(NamedTuple):
@@ -44,6 +46,7 @@ class ImageBatches:
         augment: what is done to training pictures; they are mirrored, and padded and cropped, only where
             ``data.augmentations`` allows it. True: both of these and no more.
         channels_last: lay the inputs out with their channels innermost.
+        prefetch: how many batches a thread makes ahead; 0: each is made when it is asked for.
 
     Raises:
         EtudeError: what is to be done to the pictures does not fit their size.
@@ -59,17 +62,15 @@ class ImageBatches:
         device: torch.device | str = "cpu",
         augment: bool | Augmentation = False,
         channels_last: bool = False,
+        prefetch: int = 0,
     ) -> None:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.device = torch.device(device)
         self.augmentation = _allowed(augment, data)
         self.channels_last = channels_last and data.input_shape[0] > 1
-        shape = (1, -1, 1, 1)
-        scale = 1.0 / (255.0 * np.asarray(data.std, dtype=np.float64))
-        shift = np.asarray(data.mean, dtype=np.float64) / np.asarray(data.std, dtype=np.float64)
-        self._scale = torch.tensor(scale, dtype=torch.float32, device=self.device).view(shape)
-        self._shift = torch.tensor(shift, dtype=torch.float32, device=self.device).view(shape)
-        self._pools: dict[int, Tensor] = {}
+        self._depth = prefetch
+        self._normalise = Normalisation(data.mean, data.std, self.device, self.channels_last)
+        self._sources: dict[int, Source] = {}
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -78,18 +79,26 @@ class ImageBatches:
 
     def batches(self, epoch: int, after: int = 0) -> Iterator[Batch]:
         """The batches of ``epoch`` (from 0), without the first ``after`` of them."""
-        pool, rows, labels = self._part(self.data.train)
-        order = torch.from_numpy(epoch_order(len(labels), self.seed, epoch))
+        made = self._batches(epoch, after)
+        yield from prefetch(made, self._depth) if self._depth else made
+
+    def _batches(self, epoch: int, after: int) -> Iterator[Batch]:
+        source, rows, labels = self._part(self.data.train)
+        order = torch.from_numpy(epoch_order(len(labels), self.seed, epoch)).to(self.device)
+        rows, labels = rows.index_select(0, order.to(rows.device)), labels.index_select(0, order)
+        source.ask(rows[after * self.batch_size :])
         for place in range(after, len(self)):
-            chosen = order[place * self.batch_size : (place + 1) * self.batch_size].to(self.device)
-            pixels = self._gather(pool, rows.index_select(0, chosen))
-            targets = labels.index_select(0, chosen)
+            here = slice(place * self.batch_size, (place + 1) * self.batch_size)
             if self.augmentation is None:
-                yield Batch(self._normalise(pixels), targets)
+                yield Batch(self._normalise(source.gather(rows[here]), source.run), labels[here])
                 continue
             chance = torch.Generator().manual_seed(derive_seed(self.seed, "augment", epoch, place))
-            inputs = self._normalise(self.augmentation.vary_pixels(pixels, chance))
-            yield Batch(*self.augmentation.vary_inputs(inputs, targets, chance, self.data.num_classes))
+            if self.augmentation.random_resized_crop and source.cuts:
+                pixels = self.augmentation.cut_pixels(source, rows[here], chance)
+            else:
+                pixels = self.augmentation.vary_pixels(source.gather(rows[here]), chance)
+            inputs = self._normalise(pixels, source.run)
+            yield Batch(*self.augmentation.vary_inputs(inputs, labels[here], chance, self.data.num_classes))
 
     def evaluation(self, part: Literal["train", "validation", "test"]) -> Evaluation:
         """One part in its own order, in large batches, unchanged by chance."""
@@ -103,26 +112,28 @@ class ImageBatches:
     def test(self) -> Evaluation | None:
         return self.evaluation("test") if len(self.data.test) else None
 
-    def _part(self, examples: Examples) -> tuple[Tensor, Tensor, Tensor]:
-        """The pool of pictures, the rows of this part in it, and their labels."""
+    def _part(self, examples: Examples) -> tuple[Source, Tensor, Tensor]:
+        """Where the pictures are, the rows of this part among them (where these are wanted), and their labels."""
         key = id(examples.images)
-        if key not in self._pools:
-            self._pools[key] = _pool(examples.images, self.device)
+        if key not in self._sources:
+            self._sources[key] = Source(examples.images, self.device, self._innermost(examples.images))
+        source = self._sources[key]
         rows = np.arange(len(examples)) if examples.rows is None else examples.rows
         return (
-            self._pools[key],
-            torch.as_tensor(rows, dtype=torch.int64, device=self.device),
+            source,
+            torch.as_tensor(rows, dtype=torch.int64, device=source.rows_on),
             torch.as_tensor(examples.labels, dtype=torch.int64, device=self.device),
         )
 
-    def _gather(self, pool: Tensor, rows: Tensor) -> Tensor:
-        if pool.device == rows.device:
-            return pool.index_select(0, rows)
-        return pool.index_select(0, rows.cpu()).to(self.device)
-
-    def _normalise(self, pixels: Tensor) -> Tensor:
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return pixels.to(dtype=torch.float32, memory_format=layout).mul_(self._scale).sub_(self._shift)
+    def _innermost(self, images: Any) -> bool:
+        """Whether the pictures are laid out once with their channels innermost, as the network will want each batch."""
+        varied = self.augmentation
+        return (
+            self.channels_last
+            and self.device.type == "cpu"
+            and (varied is None or varied.moves_only)
+            and fits_memory(images)
+        )
 
 
 class Evaluation:
@@ -136,11 +147,17 @@ class Evaluation:
         return len(self._examples)
 
     def __iter__(self) -> Iterator[Batch]:
-        pool, rows, labels = self._source._part(self._examples)
-        for start in range(0, len(labels), EVALUATION_BATCH_SIZE):
-            chosen = slice(start, start + EVALUATION_BATCH_SIZE)
-            pixels = self._source._gather(pool, rows[chosen])
-            yield Batch(self._source._normalise(pixels), labels[chosen])
+        source, rows, labels = self._source._part(self._examples)
+        source.ask(rows)
+        size = evaluation_batch_size(self._source.data.input_shape)
+        for start in range(0, len(labels), size):
+            chosen = slice(start, start + size)
+            yield Batch(self._source._normalise(source.gather(rows[chosen]), source.run), labels[chosen])
+
+
+def evaluation_batch_size(input_shape: tuple[int, int, int]) -> int:
+    """Examples a batch in evaluation: as many as are fast, fewer of large pictures, whose activations would fill the memory."""
+    return min(EVALUATION_BATCH_SIZE, max(_NUMBERS // int(np.prod(input_shape)), 32))
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -159,18 +176,3 @@ def _allowed(augment: bool | Augmentation, data: ImageData) -> Augmentation | No
     )
     allowed.check(*data.input_shape[1:])
     return None if allowed == Augmentation() else allowed
-
-
-def _pool(images: np.ndarray, device: torch.device) -> Tensor:
-    if images.nbytes > _SHARE_OF_MEMORY * available_memory():
-        if (
-            isinstance(images, np.memmap) and images.filename
-        ):  # torch wants it writable; "c" never writes to the file
-            images = np.memmap(images.filename, images.dtype, "c", images.offset, images.shape)
-        return torch.from_numpy(images)
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return torch.from_numpy(np.array(images)).to(
-            device if images.nbytes <= _SHARE_OF_MEMORY * free else "cpu"
-        )
-    return torch.from_numpy(np.array(images)).to(device)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,28 +41,33 @@ class Unreadable(Exception):
 
 
 class Header(NamedTuple):
-    """What the first bytes of a picture tell: its size as it is looked at, and whether it has no colour."""
+    """What the first bytes of a picture tell: its size as it is looked at, whether it has no colour, whether it is a JPEG."""
 
     width: int
     height: int
     grey: bool
+    jpeg: bool = False
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, content: bytes | None = None) -> Header:
     """The header of a picture file; its pixels are not decoded.
+
+    Args:
+        path: the file.
+        content: its bytes, where they have been read already.
 
     Raises:
         Unreadable: it is no picture.
     """
     try:
-        _check_file(path)
-        with Image.open(path) as image:
+        check_file(path)
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             _check_size(image)
             width, height = image.size
             # a PNG would be decoded whole to find this; Pillow turns TIFFs itself
             if image.format not in ("PNG", "TIFF") and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
                 width, height = height, width
-            return Header(width, height, _is_grey(image))
+            return Header(width, height, _is_grey(image), image.format in ("JPEG", "MPO"))
     except Exception as error:  # a damaged file makes Pillow's plugins raise nearly anything
         raise Unreadable(_reason(error)) from None
 
@@ -78,15 +85,19 @@ def read_picture(path: Path, channels: int, enough: int | None = None) -> Image.
         Unreadable: it is no picture, or it is cut short.
     """
     try:
-        _check_file(path)
+        check_file(path)
         with Image.open(path) as image:
             _check_size(image)
-            factor = min(image.size) / enough if enough else 1
-            if factor >= 2:
-                image.draft(None, (int(image.width / factor), int(image.height / factor)))
-            return plain(image, channels)
+            if enough and (scale := draft_scale(image.size, enough)) > 1:
+                image.draft(None, (image.width // scale, image.height // scale))
+            return _plain(image, channels)
     except Exception as error:
         raise Unreadable(_reason(error)) from None
+
+
+def draft_scale(size: tuple[int, int], enough: int) -> int:
+    """By what a JPEG of this size is divided when it is decoded, its sides rounded up: 8, 4, 2 or 1."""
+    return next((scale for scale in (8, 4, 2) if min(size) >= scale * enough), 1)
 
 
 def plain(image: Image.Image, channels: int) -> Image.Image:
@@ -94,11 +105,16 @@ def plain(image: Image.Image, channels: int) -> Image.Image:
 
     What is transparent becomes white. 16-bit, 32-bit and floating-point greys are scaled to 8 bits, not clipped.
     """
+    result = _plain(image, channels)
+    return image.copy() if result is image else result
+
+
+def _plain(image: Image.Image, channels: int) -> Image.Image:
+    """`plain`; an image that is so already is not copied, which costs a tenth of decoding it."""
     image.load()
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # a picture with damaged EXIF is still a picture
-        image = image.copy()
+    with contextlib.suppress(Exception):  # a picture with damaged EXIF is still a picture
+        if image.getexif().get(_ORIENTATION, 1) != 1:  # the call copies the picture in any case
+            image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _narrowed(image)
     elif image.has_transparency_data:
@@ -107,7 +123,8 @@ def plain(image: Image.Image, channels: int) -> Image.Image:
         image.alpha_composite(colours)
     elif image.mode not in ("1", "L", "P", "RGB"):
         image = image.convert("RGB")
-    return image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _narrowed(image: Image.Image) -> Image.Image:
@@ -141,7 +158,12 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in _GREY_MODES
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """See that it is a file with something in it.
+
+    Raises:
+        Unreadable: it is not.
+    """
     if not path.is_file():  # opening a named pipe would wait for ever
         raise Unreadable("missing")
     if path.stat().st_size == 0:

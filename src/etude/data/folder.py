@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import numpy as np
 from etude.core.errors import EtudeError
 from etude.core.seeds import derive_seed
 from etude.core.text import Text
-from etude.data.cache import Progress, decode_files
+from etude.data.cache import Decoded, Progress, decode_files
 from etude.data.catalog import channel_statistics, fingerprint
 from etude.data.dataset import Examples, ImageData
+from etude.data.kept_cache import Looked, is_large, look_at_files
 from etude.data.look import (
     PARTS,
     choose_classes,
@@ -22,11 +25,15 @@ from etude.data.look import (
     look_over_files,
     same_pictures,
 )
+from etude.data.sample_statistics import sample_statistics
 from etude.data.scan import Part, Picture, scan_folder
 from etude.data.split import stratified_split
 
 TEST_SHARE = 0.15
 """Held out as the test part where the folder has none."""
+
+SAMPLE = 500
+"""How many training pictures give mean and standard deviation where training does not wait for all of them."""
 
 
 def load_folder(
@@ -35,6 +42,7 @@ def load_folder(
     seed: int,
     validation_fraction: float = 0.15,
     image_size: int | None = None,
+    room_to_crop: bool = False,
     progress: Progress = None,
 ) -> ImageData:
     """The pictures in ``CLASS/…``, or in ``train/CLASS/…`` with or without ``val`` and ``test``, looked over and split.
@@ -43,18 +51,30 @@ def load_folder(
     copies of a picture always in one part. Grey pictures are only moved by augmentation, never mirrored:
     they are often letters and digits.
 
+    A folder of many photographs (`kept_cache.MANY_BYTES`), or one whose pictures are kept larger, is looked over by the bytes
+    of its files: copies are files of equal bytes, ``fingerprint`` is over bytes, preparation and split, ``mean`` and
+    ``std`` are those of `SAMPLE` training pictures. The pixels of many are decoded while training goes on. All that is the
+    same whether the cache has them or not. Other folders are decoded first; copies are pictures of equal pixels then.
+
     Args:
         path: the folder.
         seed: the split follows from it.
         validation_fraction: share of the pictures held out for validation; from 1 on, how many of them.
         image_size: the side of the squares that the pictures become, in pixels; None: one that suits them.
+        room_to_crop: keep the pictures larger than that, so that random resized crops are cut from the whole picture.
         progress: called with (done, total) while pictures are decoded.
 
     Raises:
         EtudeError: there is nothing to learn from in the folder.
     """
     scan = scan_folder(path)
-    decoded = decode_files([each.path for each in scan.pictures], image_size=image_size, progress=progress)
+    paths = [each.path for each in scan.pictures]
+    large = is_large(paths)
+    decoded: Decoded | Looked
+    if large or room_to_crop:
+        decoded = look_at_files(paths, image_size=image_size, room_to_crop=room_to_crop, progress=progress)
+    else:
+        decoded = decode_files(paths, image_size=image_size, progress=progress)
     pictures = [scan.pictures[index] for index in decoded.files]
     classes = choose_classes(scan, pictures)
     labels = _labels(pictures, classes)
@@ -62,7 +82,14 @@ def load_folder(
     rows, rule, told = _parts(path, pictures, labels, copies, seed, validation_fraction)
     parts = {part: _examples(decoded.images, labels, pictures, rows[part]) for part in PARTS}
     counts = np.bincount(labels, minlength=len(classes)).tolist()
-    mean, std = channel_statistics(decoded.images, rows["train"])
+    if isinstance(decoded, Looked):
+        sample = _sampled(rows["train"], seed)
+        decoded.images.wait(sample if large else None, _second_half(progress))
+        mean, std = sample_statistics(decoded.images, sample)
+        print_of_data = _fingerprint_of_files(decoded, labels, rows)
+    else:
+        mean, std = channel_statistics(decoded.images, rows["train"])
+        print_of_data = fingerprint(parts["train"], parts["validation"], parts["test"])
     findings = [
         *look_over_files(scan, decoded.unreadable),
         *look_over_classes(classes, counts),
@@ -77,7 +104,7 @@ def load_folder(
         **parts,
         mean=mean,
         std=std,
-        fingerprint=fingerprint(parts["train"], parts["validation"], parts["test"]),
+        fingerprint=print_of_data,
         split={**{part: len(parts[part]) for part in PARTS}, "seed": seed, "rule": rule},
         augmentations=("flip", "crop") if decoded.preparation["channels"] == 3 else ("crop",),
         findings=tuple(findings),
@@ -120,9 +147,13 @@ def load_for(
                 en=f"{path} has a class '{label}' that the run does not know; its classes are {', '.join(classes)}.",
                 zh=f"{path} 中的类别“{label}”不在该训练的类别之内；其类别为：{'、'.join(classes)}。",
             )
-    decoded = decode_files(
-        [scan.pictures[index].path for index in chosen], preparation=preparation, progress=progress
-    )
+    paths = [scan.pictures[index].path for index in chosen]
+    decoded: Decoded | Looked
+    if "keep" in preparation:
+        decoded = look_at_files(paths, preparation=preparation, progress=progress)
+        decoded.images.wait(progress=_second_half(progress))
+    else:
+        decoded = decode_files(paths, preparation=preparation, progress=progress)
     pictures = [scan.pictures[chosen[index]] for index in decoded.files]
     findings = look_over_files(scan, {chosen[index]: why for index, why in decoded.unreadable.items()})
     if part:
@@ -134,6 +165,24 @@ def load_for(
         findings.append(decoded.finding)
     examples = _examples(decoded.images, _labels(pictures, classes), pictures, np.arange(len(pictures)))
     return examples, tuple(findings)
+
+
+def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
+    """Up to `SAMPLE` of the rows, sorted; chance follows from the seed."""
+    chance = np.random.default_rng(derive_seed(seed, "statistics"))
+    return np.sort(chance.permutation(rows)[:SAMPLE])
+
+
+def _second_half(progress: Progress) -> Progress:
+    return None if progress is None else lambda done, total: progress(total + done, 2 * total)
+
+
+def _fingerprint_of_files(looked: Looked, labels: np.ndarray, rows: dict[Part, np.ndarray]) -> str:
+    """SHA-256 over the bytes of the files, how they are prepared, the labels and the split."""
+    digest = hashlib.sha256(json.dumps(looked.preparation, sort_keys=True).encode())
+    for content in (*looked.digests, labels, *(rows[part] for part in PARTS)):
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def _labels(pictures: Sequence[Picture], classes: Sequence[str]) -> np.ndarray:
@@ -155,9 +204,7 @@ def _folders(pictures: Sequence[Picture]) -> dict[str, str]:
     return {each.label: each.folder for each in pictures if each.folder}
 
 
-def _examples(
-    images: np.ndarray, labels: np.ndarray, pictures: Sequence[Picture], rows: np.ndarray
-) -> Examples:
+def _examples(images: Any, labels: np.ndarray, pictures: Sequence[Picture], rows: np.ndarray) -> Examples:
     return Examples(images, labels[rows], rows, tuple(pictures[row].name for row in rows))
 
 

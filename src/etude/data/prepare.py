@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -12,10 +13,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from etude.core.errors import EtudeError
-from etude.data.decode import REASONS, Header, Unreadable, plain, read_picture
+from etude.data.decode import REASONS, Header, Unreadable, draft_scale, plain, read_picture
 
 _LARGEST, _SMALLEST, _MULTIPLE = 64, 16, 8  # of the side chosen for a folder, in pixels
 _DRAFT = 2.0  # a JPEG is decoded at no less than this many times the size it is wanted in
+_ROOM = 8 / 7
+"""How many times the side that a network takes the shorter side of a picture is kept for random resized crops: 256 for 224,
+the usual size of ImageNet on fast storage."""
 
 
 class Prepared(NamedTuple):
@@ -33,7 +37,8 @@ def prepare_image(source: Path | str | Image.Image, preparation: dict[str, Any])
         preparation: ``channels`` (1 or 3), ``height`` and ``width`` in pixels, and ``fit``: ``"crop"`` fills the
             size and cuts off what is left over on both sides, ``"pad"`` keeps all of the picture and fills up
             with the background, ``"stretch"`` does neither and changes the proportions. With
-            ``"background": "dark"`` a picture whose border is bright is inverted.
+            ``"background": "dark"`` a picture whose border is bright is inverted. ``keep``, where given, is how
+            many pixels the shorter side needs of the picture that training keeps (`etude.data.kept`) and cuts from.
 
     Raises:
         EtudeError: the file is no picture that can be read.
@@ -58,11 +63,13 @@ def prepare_file(path: Path, preparation: dict[str, Any]) -> Prepared:
     Raises:
         Unreadable: it is no picture.
     """
-    enough = int(_DRAFT * max(preparation["height"], preparation["width"]))
+    enough = preparation.get("keep") or int(_DRAFT * max(preparation["height"], preparation["width"]))
     return _prepared(read_picture(path, preparation["channels"], enough), preparation)
 
 
-def choose_preparation(headers: Sequence[Header], image_size: int | None = None) -> dict[str, Any]:
+def choose_preparation(
+    headers: Sequence[Header], image_size: int | None = None, room_to_crop: bool = False
+) -> dict[str, Any]:
     """A preparation that suits a folder's pictures.
 
     One channel if all are grey, else three. Pictures that all have one size of at most 64 pixels keep it;
@@ -71,6 +78,7 @@ def choose_preparation(headers: Sequence[Header], image_size: int | None = None)
     Args:
         headers: of every picture, at least one.
         image_size: the side of the squares, in pixels, where the person chose it.
+        room_to_crop: keep the pictures larger, where they are, so that random resized crops can be cut from them.
     """
     uniform = len({(header.width, header.height) for header in headers}) == 1
     first = headers[0]
@@ -81,15 +89,54 @@ def choose_preparation(headers: Sequence[Header], image_size: int | None = None)
     else:
         median = statistics.median(min(header.width, header.height) for header in headers)
         height = width = min(max(round(median / _MULTIPLE) * _MULTIPLE, _SMALLEST), _LARGEST)
-    return {
+    preparation = {
         "channels": 1 if all(header.grey for header in headers) else 3,
         "height": height,
         "width": width,
         "fit": "stretch" if uniform else "crop",
     }
+    shorter = statistics.median(min(header.width, header.height) for header in headers)
+    # no larger than the pictures are: there would be nothing more to see
+    kept = min(math.ceil(height * _ROOM), int(shorter))
+    if room_to_crop and height == width and kept > height:
+        return preparation | {"fit": "crop", "keep": kept}
+    return preparation
+
+
+def keep_file(path: Path, preparation: dict[str, Any]) -> np.ndarray:
+    """A picture file as training keeps it, uint8 ``[height, width, channels]``: larger than the network takes it, where the
+    preparation has ``keep``; else what `prepare_file` makes.
+
+    Raises:
+        Unreadable: it is no picture.
+    """
+    if "keep" not in preparation:
+        return np.ascontiguousarray(prepare_file(path, preparation).pixels.transpose(1, 2, 0))
+    from etude.data.kept import keep
+
+    return keep(read_picture(path, preparation["channels"], preparation["keep"]), preparation["keep"])
+
+
+def size_to_keep(header: Header, preparation: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of what `keep_file` will make, in either order: known before the picture is decoded."""
+    if "keep" not in preparation:
+        return preparation["height"], preparation["width"]
+    from etude.data.kept import kept_size
+
+    size = header.width, header.height
+    scale = draft_scale(size, preparation["keep"]) if header.jpeg else 1
+    wide, high = (-(-side // scale) for side in size)
+    return kept_size(high, wide, preparation["keep"])
 
 
 def _prepared(image: Image.Image, preparation: dict[str, Any]) -> Prepared:
+    if "keep" in preparation:
+        from etude.data.kept import KeptPictures, keep
+
+        whole = keep(image, preparation["keep"])
+        shape = tuple(preparation[name] for name in ("channels", "height", "width"))
+        sizes, start = np.array([whole.shape[:2]], dtype=np.int64), np.zeros(1, dtype=np.int64)
+        return Prepared(KeptPictures(whole.reshape(-1), start, sizes, shape)[0], False)
     inverted = preparation.get("background") == "dark" and _has_bright_border(image)
     if inverted:
         image = ImageOps.invert(image)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from etude.data.stretch import crop_and_stretch
 
 SMALL = 100
 """Pictures whose shorter side has fewer pixels than this are cropped more gently."""
+
+RATIO = (3 / 4, 4 / 3)
+"""Least and greatest width by height of a crop, as for ImageNet."""
 
 _TRIES = 10
 
@@ -23,11 +29,20 @@ def usual_scale(height: int, width: int) -> tuple[float, float]:
     return (0.08, 1.0) if min(height, width) >= SMALL else (0.35, 1.0)
 
 
+class Boxes(NamedTuple):
+    """Where to crop: ``top``, ``left``, ``height`` and ``width`` of each box in pixels, int64 ``[batch]`` each, on the CPU."""
+
+    top: Tensor
+    left: Tensor
+    height: Tensor
+    width: Tensor
+
+
 def random_resized_crop(
     pixels: Tensor,
     chance: torch.Generator,
     scale: tuple[float, float] | None = None,
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    ratio: tuple[float, float] = RATIO,
 ) -> Tensor:
     """Crop each picture at a random place, in a random size and shape, and stretch the crop to the picture's size.
 
@@ -47,66 +62,45 @@ def random_resized_crop(
 
 def random_boxes(
     batch: int,
-    height: int,
-    width: int,
+    height: int | Tensor,
+    width: int | Tensor,
     chance: torch.Generator,
     scale: tuple[float, float],
-    ratio: tuple[float, float],
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where to crop: top, left, height and width of each box in pixels, int64 ``[batch]`` each, on the CPU.
+    ratio: tuple[float, float] = RATIO,
+) -> Boxes:
+    """Boxes to crop.
 
     As torchvision's ``RandomResizedCrop``: of ten random shapes the first that fits into the picture; else the
     largest one in the middle that has an admitted shape.
+
+    Args:
+        height, width: of all pictures, or int64 ``[batch]`` of each, in pixels.
     """
-    area = height * width * _between(torch.rand(batch, _TRIES, generator=chance), *scale)
-    low, high = math.log(ratio[0]), math.log(ratio[1])
-    shape = _between(torch.rand(batch, _TRIES, generator=chance), low, high).exp()
-    wide, tall = (area * shape).sqrt().round().long(), (area / shape).sqrt().round().long()
-    fits = (wide > 0) & (wide <= width) & (tall > 0) & (tall <= height)
+    high, broad = (torch.as_tensor(each).expand(batch) for each in (height, width))
+    area = (high * broad).unsqueeze(1) * _between(torch.rand(batch, _TRIES, generator=chance), *scale)
+    shape = _between(torch.rand(batch, _TRIES, generator=chance), math.log(ratio[0]), math.log(ratio[1]))
+    # by NumPy: torch hands even a few numbers to MKL, which wakes all its threads for them
+    shape = torch.from_numpy(np.exp(shape.numpy()))
+    wide, tall = (
+        torch.from_numpy(np.sqrt(each.numpy())).round().long() for each in (area * shape, area / shape)
+    )
+    fits = (wide > 0) & (wide <= broad.unsqueeze(1)) & (tall > 0) & (tall <= high.unsqueeze(1))
     first = fits.int().argmax(1, keepdim=True)
     found = fits.any(1)
-    middle_width, middle_height = _largest(height, width, ratio)
+    middle_width, middle_height = _largest(high.double(), broad.double(), ratio)
     wide = torch.where(found, wide.gather(1, first).squeeze(1), middle_width)
     tall = torch.where(found, tall.gather(1, first).squeeze(1), middle_height)
     place = torch.rand(2, batch, generator=chance, dtype=torch.float64)  # float32 could round up to the end
-    top = torch.where(found, (place[0] * (height - tall + 1)).long(), (height - tall) // 2)
-    left = torch.where(found, (place[1] * (width - wide + 1)).long(), (width - wide) // 2)
-    return top, left, tall, wide
+    top = torch.where(found, (place[0] * (high - tall + 1)).long(), (high - tall) // 2)
+    left = torch.where(found, (place[1] * (broad - wide + 1)).long(), (broad - wide) // 2)
+    return Boxes(top, left, tall, wide)
 
 
-def crop_and_stretch(pixels: Tensor, top: Tensor, left: Tensor, tall: Tensor, wide: Tensor) -> Tensor:
-    """The box of each picture, stretched to the picture's size by bilinear interpolation.
-
-    A box is never larger than what it becomes, so there is nothing that an antialiasing filter would have to remove:
-    the result is torchvision's ``resized_crop``, with ``antialias`` or without, to within a grey level.
-
-    Args:
-        pixels: uint8 ``[batch, channels, height, width]``.
-        top, left, tall, wide: int64 ``[batch]``, in pixels; from `random_boxes`.
-    """
-    batch, _, height, width = pixels.shape
-    rows = _samples(top, tall, height).view(batch, height, 1).expand(-1, -1, width)
-    columns = _samples(left, wide, width).view(batch, 1, width).expand(-1, height, -1)
-    grid = torch.stack((columns, rows), dim=-1).to(pixels.device)
-    sampled = F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled.round_().to(torch.uint8)
-
-
-def _samples(start: Tensor, length: Tensor, count: int) -> Tensor:
-    """Where along one axis each pixel of the result lies in the picture, on the scale of -1 to 1, float32 ``[batch, count]``."""
-    centres = (torch.arange(count) + 0.5) * (length / count).unsqueeze(1) - 0.5
-    # never beyond the centres of the box's outermost pixels: its neighbours must not shine through
-    inside = centres.clamp(min=0).minimum((length - 1).unsqueeze(1)) + start.unsqueeze(1)
-    return (2 * inside + 1) / count - 1
-
-
-def _largest(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int]:
-    """Width and height of the largest box whose shape is admitted."""
-    if width < ratio[0] * height:
-        return width, round(width / ratio[0])
-    if width > ratio[1] * height:
-        return round(height * ratio[1]), height
-    return width, height
+def _largest(height: Tensor, width: Tensor, ratio: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Width and height of the largest box whose shape is admitted, int64 ``[batch]`` each."""
+    wide = torch.where(width > ratio[1] * height, (height * ratio[1]).round(), width)
+    tall = torch.where(width < ratio[0] * height, (width / ratio[0]).round(), height)
+    return wide.long(), tall.long()
 
 
 def _between(share: Tensor, low: float, high: float) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -38,19 +40,22 @@ class Classification:
         inputs, labels = batch
         yield Part("model", lambda: self._loss(self.model(inputs), labels))
 
+    def computed_by(self, modules: Mapping[str, Callable[..., Any]]) -> Classification:
+        """The same task, whose forward passes go through ``modules["model"]``; what is trained stays what it is."""
+        other = copy(self)
+        other.model = modules["model"]  # type: ignore[assignment]
+        return other
+
     def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """``loss`` (mean cross-entropy, nats) and ``accuracy`` (share of the right class on top)."""
-        total, correct, count = 0.0, 0, 0
-        sums = None
-        for inputs, labels in batches:
-            logits = self.model(inputs)
-            loss = self._cross_entropy(logits, labels, 0.0, "sum").double()
-            right = (logits.argmax(1) == labels).sum()
-            sums = (loss, right) if sums is None else (sums[0] + loss, sums[1] + right)
-            count += len(labels)
-        if sums is not None:  # read once, so that a GPU is not waited for after every batch
-            total, correct = float(sums[0]), int(sums[1])
-        return {"loss": total / max(count, 1), "accuracy": correct / max(count, 1)}
+        return self._metrics((self.model(inputs), labels) for inputs, labels in batches)
+
+    def evaluate_and_predict(
+        self, batches: Iterable[tuple[Tensor, Tensor]]
+    ) -> tuple[dict[str, float], tuple[Tensor, Tensor]]:
+        """What `evaluate` and `predict` return, from one pass over ``batches``."""
+        found = [(self.model(inputs), labels) for inputs, labels in batches]
+        return self._metrics(found), _probabilities(found)
 
     def score(self, metrics: dict[str, float]) -> tuple[float, ...]:
         """More accurate is better; of two equally accurate, the one with the lower loss."""
@@ -58,11 +63,19 @@ class Classification:
 
     def predict(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """Probabilities float32 ``[n, num_classes]`` and labels int64 ``[n]`` of all ``batches``, on the CPU."""
-        probabilities, labels = [], []
-        for inputs, batch_labels in batches:
-            probabilities.append(self.model(inputs).float().softmax(1).cpu())
-            labels.append(batch_labels.cpu())
-        return torch.cat(probabilities), torch.cat(labels)
+        return _probabilities((self.model(inputs), labels) for inputs, labels in batches)
+
+    def _metrics(self, found: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        total, correct, count = 0.0, 0, 0
+        sums = None
+        for logits, labels in found:
+            loss = self._cross_entropy(logits, labels, 0.0, "sum").double()
+            right = (logits.argmax(1) == labels).sum()
+            sums = (loss, right) if sums is None else (sums[0] + loss, sums[1] + right)
+            count += len(labels)
+        if sums is not None:  # read once, so that a GPU is not waited for after every batch
+            total, correct = float(sums[0]), int(sums[1])
+        return {"loss": total / max(count, 1), "accuracy": correct / max(count, 1)}
 
     def _loss(self, outputs: Tensor | tuple[Tensor | None, ...], labels: Tensor) -> Tensor:
         main, *auxiliary = (outputs,) if isinstance(outputs, Tensor) else outputs
@@ -96,3 +109,11 @@ class Classification:
                 zh=f"标签范围是 {int(labels.min())} 到 {int(labels.max())}，但模型只区分 {classes} 个类别（0 到 {classes - 1}）；"
                 f"请用 num_classes={int(labels.max()) + 1} 构建模型，或让标签从 0 开始编号。",
             ) from None
+
+
+def _probabilities(found: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    probabilities, labels = [], []
+    for logits, batch_labels in found:
+        probabilities.append(logits.float().softmax(1).cpu())
+        labels.append(batch_labels.cpu())
+    return torch.cat(probabilities), torch.cat(labels)

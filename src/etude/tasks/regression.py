@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import torch
@@ -52,6 +53,12 @@ class Regression:
 
         yield Part("model", loss)
 
+    def computed_by(self, modules: Mapping[str, Callable[..., Any]]) -> Regression:
+        """The same task, whose forward passes go through ``modules["model"]``; what is trained stays what it is."""
+        other = copy(self)
+        other.model = modules["model"]  # type: ignore[assignment]
+        return other
+
     def evaluate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """How far the predictions are from the targets.
 
@@ -63,18 +70,14 @@ class Regression:
         Raises:
             EtudeError: the shapes do not fit, or there is no example.
         """
-        predictions, targets = (each.double() for each in self.predict(batches))
-        error = predictions - targets
-        mean_square = float(error.square().mean())
-        metrics = {
-            "loss": mean_square / self.target_std**2,
-            "rmse": math.sqrt(mean_square),
-            "mae": float(error.abs().mean()),
-        }
-        if bool((targets != targets[0]).any()):
-            spread = float((targets - targets.mean()).square().sum())
-            metrics["r2"] = 1 - float(error.square().sum()) / spread
-        return metrics
+        return self._metrics(*self.predict(batches))
+
+    def evaluate_and_predict(
+        self, batches: Iterable[tuple[Tensor, Tensor]]
+    ) -> tuple[dict[str, float], tuple[Tensor, Tensor]]:
+        """What `evaluate` and `predict` return, from one pass over ``batches``."""
+        found = self.predict(batches)
+        return self._metrics(*found), found
 
     def score(self, metrics: dict[str, float]) -> tuple[float, ...]:
         """The lower the loss the better."""
@@ -94,6 +97,20 @@ class Regression:
             )
         outputs, targets = (torch.cat(each).cpu() for each in zip(*found))
         return outputs * self.target_std + self.target_mean, targets
+
+    def _metrics(self, predictions: Tensor, targets: Tensor) -> dict[str, float]:
+        predictions, targets = predictions.double(), targets.double()
+        error = predictions - targets
+        mean_square = float(error.square().mean())
+        metrics = {
+            "loss": mean_square / self.target_std**2,
+            "rmse": math.sqrt(mean_square),
+            "mae": float(error.abs().mean()),
+        }
+        if bool((targets != targets[0]).any()):
+            spread = float((targets - targets.mean()).square().sum())
+            metrics["r2"] = 1 - float(error.square().sum()) / spread
+        return metrics
 
 
 def _paired(outputs: Any, targets: Tensor) -> tuple[Tensor, Tensor]:

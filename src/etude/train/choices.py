@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from etude.core.devices import choose_device, has_amx_bf16
+from etude.core.devices import choose_device, has_amx_bf16, has_avx512_bf16
 from etude.core.errors import EtudeError
+from etude.train.execution.rules import FOR_BF16, RULES, SMALL_MATRIX
 from etude.train.optimizers import FUSED
 from etude.train.recipe import Recipe
 
@@ -26,6 +27,10 @@ class Choices:
         fused: whether the optimiser updates all parameters in one kernel.
         threads: how many threads compute on the CPU.
         flush_denormal: whether numbers too small for the format count as zero.
+        rules: the rewritings of the network that is executed (`etude.train.execution.rules`).
+        compile: whether ``torch.compile`` makes the program that is executed.
+        graphs: whether whole steps are recorded as CUDA graphs and played again.
+        prefetch: batches made ahead in a thread while others are trained on.
     """
 
     device: str
@@ -34,6 +39,10 @@ class Choices:
     fused: bool
     threads: int
     flush_denormal: bool
+    rules: tuple[str, ...] = ()
+    compile: bool = False
+    graphs: bool = False
+    prefetch: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -47,16 +56,32 @@ def choose(recipe: Recipe, modules: dict[str, nn.Module]) -> Choices:
     """
     device = choose_device(recipe.device)
     fast = recipe.engine != "plain" and device.type in ("cpu", "cuda")
-    convolutional = any(isinstance(m, nn.Conv2d) for module in modules.values() for m in module.modules())
+    fused = fast and recipe.optimizer in FUSED
+    convolutional = has_convolutions(modules)
+    precision = _precision(recipe, device, convolutional or has_large_matrices(modules))
     return Choices(
         device=str(device),
-        precision=_precision(recipe, device),
-        # torch's L-BFGS lays all gradients end to end, which those with their channels innermost do not allow
-        channels_last=convolutional and fast and recipe.optimizer != "lbfgs",
-        fused=fast and recipe.optimizer in FUSED,
+        precision=precision,
+        channels_last=_channels_last(recipe, fast and convolutional),
+        fused=fused,
         threads=torch.get_num_threads(),
         flush_denormal=flushes_denormals(),
+        rules=_rules(recipe, device, precision),
+        compile=recipe.compile == "on",
+        graphs=_graphs(recipe, device, fused),
+        prefetch=recipe.prefetch if recipe.prefetch is not None else 0,
     )
+
+
+def has_convolutions(modules: dict[str, nn.Module]) -> bool:
+    """Whether a layer of ``modules`` is a two-dimensional convolution."""
+    return any(isinstance(m, nn.Conv2d) for module in modules.values() for m in module.modules())
+
+
+def has_large_matrices(modules: dict[str, nn.Module]) -> bool:
+    """Whether a fully connected layer of ``modules`` has 65,536 weights or more."""
+    layers = [m for module in modules.values() for m in module.modules() if isinstance(m, nn.Linear)]
+    return any(layer.weight.numel() >= SMALL_MATRIX for layer in layers)
 
 
 def flushes_denormals() -> bool:
@@ -81,7 +106,7 @@ def choices_from_json(content: dict[str, Any]) -> Choices:
         EtudeError: they are those of another version of étude.
     """
     try:
-        return Choices(**content)
+        return Choices(**content | {"rules": tuple(content.get("rules", ()))})
     except TypeError:
         raise EtudeError(
             en="The run was made by another version of étude: its engine choices are not the ones known here. "
@@ -90,7 +115,7 @@ def choices_from_json(content: dict[str, Any]) -> Choices:
         ) from None
 
 
-def _precision(recipe: Recipe, device: torch.device) -> str:
+def _precision(recipe: Recipe, device: torch.device, heavy: bool) -> str:
     if recipe.precision != "auto":
         return recipe.precision
     if (
@@ -99,4 +124,26 @@ def _precision(recipe: Recipe, device: torch.device) -> str:
         return "float32"
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "bf16" if device.type == "cpu" and has_amx_bf16() else "float32"
+    # a network without large products has nothing to gain: rounding costs more than the products do
+    return "bf16" if device.type == "cpu" and heavy and (has_amx_bf16() or has_avx512_bf16()) else "float32"
+
+
+def _channels_last(recipe: Recipe, suits: bool) -> bool:
+    if recipe.memory_format != "auto":
+        return recipe.memory_format == "channels_last"
+    # torch's L-BFGS lays all gradients end to end, which those with their channels innermost do not allow
+    return suits and recipe.optimizer != "lbfgs"
+
+
+def _rules(recipe: Recipe, device: torch.device, precision: str) -> tuple[str, ...]:
+    """On a CPU only: elsewhere the kernels are others, and so is what they are slow at."""
+    if recipe.engine == "plain" or recipe.rewrite == "off" or recipe.compile == "on" or device.type != "cpu":
+        return ()
+    return tuple(name for name in RULES if precision == "bf16" or name not in FOR_BF16)
+
+
+def _graphs(recipe: Recipe, device: torch.device, fused: bool) -> bool:
+    """Captured are updates that the GPU can skip by itself, where a loss is not finite."""
+    if device.type != "cuda" or not fused or recipe.optimizer == "adagrad" or recipe.compile == "on":
+        return False
+    return recipe.cuda_graphs == "auto"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 def finish_run(session: Session, lang: Lang) -> dict[str, Any]:
     """Write ``weights.safetensors``, the results in ``run.json`` and the report; the results."""
+    from etude.train.report.page import write_report  # it brings matplotlib
+
     state, run = session.state, session.run
     state.keep_final_weights()
     named = {
@@ -41,34 +43,34 @@ def finish_run(session: Session, lang: Lang) -> dict[str, Any]:
         results["best_epoch"] = best.epoch + 1 if best else None
         metrics = best.metrics if best else state.judged[1] if state.judged else {}
         results |= {f"validation_{name}": value for name, value in metrics.items()}
-    if session.feed.test is not None:
-        results |= {f"test_{name}": value for name, value in measure(state, session.feed.test).items()}
+    if state.recipe.to_accuracy is not None:
+        results["reached"] = state.reached
+    measured, predictions = measure_test(session)
+    results |= {f"test_{name}": value for name, value in measured.items()}
     run.record |= {"results": results, "status": "finished"}
-    write_run_report(session, lang)
+    write_report(run.path, run.record, run.records(), predictions, lang)
     run.update()  # last: until now a resume would have come back to this point
     return results
 
 
-def write_run_report(session: Session, lang: Lang) -> None:
-    """``report.html`` and ``figures/`` of a finished run."""
-    from etude.train.report.page import write_report
+def measure_test(session: Session) -> tuple[dict[str, float], Predictions | RegressionPredictions | None]:
+    """Read the test part once: its metrics, and what the present weights say of every example.
 
-    write_report(session.run.path, session.run.record, session.run.records(), predict_test(session), lang)
-
-
-def predict_test(session: Session) -> Predictions | RegressionPredictions | None:
-    """What the present weights say of every test example; None where there is none, or nothing is known of its classes."""
+    The metrics are empty where there is no test part, and the predictions None where nothing is known of its classes.
+    """
     from etude.train.outcomes import as_predictions
 
-    feed, task = session.feed, session.task
+    feed, task, state = session.feed, session.task, session.state
     known = isinstance(feed, ImageBatches | TableBatches)
-    if feed.test is None or not (known or task.kind == "regression"):
-        return None
+    if feed.test is None:
+        return {}, None
+    if not (known or task.kind == "regression"):
+        return measure(state, feed.test), None
     task.modules["model"].eval()
-    with torch.inference_mode(), session.state.autocast():
-        outputs, targets = task.predict(feed.test)  # type: ignore[attr-defined]
+    with torch.inference_mode(), state.autocast():
+        metrics, (outputs, targets) = task.evaluate_and_predict(feed.test)  # type: ignore[attr-defined]
     examples = feed.data.test if known else None  # type: ignore[attr-defined]
-    return as_predictions(session.run.record["task"], outputs.numpy(), targets.numpy(), examples)
+    return metrics, as_predictions(session.run.record["task"], outputs.numpy(), targets.numpy(), examples)
 
 
 def load_weights(run: Run, model: nn.Module) -> bool:

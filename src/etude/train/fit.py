@@ -12,11 +12,13 @@ from torch import Tensor
 from etude.core.errors import EtudeError, NonFiniteLoss
 from etude.tasks.task import Part, Task
 from etude.train.combined import Combined
+from etude.train.cuda_graph import GraphedStep
+from etude.train.device_rates import set_rates
 from etude.train.feed import Feed, as_feed, steps_per_epoch
 from etude.train.full_batch import LBFGS
-from etude.train.heads import set_training
 from etude.train.recipe import Recipe
 from etude.train.state import State
+from etude.train.target import check_target, with_bound
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def fit(
     """
     recipe = state.recipe if state else recipe or Recipe()
     feed = as_feed(data, recipe, state.choices if state else None, task)
+    check_target(recipe, task.kind, feed.validation)
     state = state or State.begin(task, recipe, steps_per_epoch(feed, recipe))
     while not state.ended:
         for batch in feed.batches(state.epoch, after=state.position):
@@ -79,35 +82,59 @@ def fit(
 
 def train_step(state: State, batch: Any, learning_rate: float) -> dict[str, Tensor]:
     """One update for each part of the task; the losses, detached."""
-    losses = {}
-    count = _examples(batch)
-    for module in state.task.modules.values():
-        set_training(module)
-    for part in state.task.parts(batch):
-        losses[part.name] = loss = _update(state, part, learning_rate)
-        state.loss_sums[part.name].add_(loss, alpha=count)
-    state.step, state.position, state.examples = state.step + 1, state.position + 1, state.examples + count
+    if state.choices.graphs:
+        losses = _recorded(state, batch)(batch, learning_rate)
+    else:
+        set_rates(state.optimizers.values(), learning_rate)
+        losses = _update(state, batch)
+    state.step, state.position, state.examples = (
+        state.step + 1,
+        state.position + 1,
+        state.examples + _examples(batch),
+    )
     if state.average:
         state.average.update(state.step)
     return losses
 
 
-def _update(state: State, part: Part, learning_rate: float) -> Tensor:
+def _update(state: State, batch: Any) -> dict[str, Tensor]:
+    losses, count = {}, _examples(batch)
+    for mode in state.modes:
+        mode.set()
+    for part in state.execution.parts(batch):
+        losses[part.name] = loss = _update_part(state, part)
+        state.loss_sums[part.name].add_(loss, alpha=count)
+    return losses
+
+
+def _update_part(state: State, part: Part) -> Tensor:
     optimizer = state.optimizers[part.name]
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate * group.get("scale", 1.0)
     if isinstance(optimizer, LBFGS):
         return optimizer.step(lambda: _backward(state, optimizer, part))
     loss = _backward(state, optimizer, part)
     if state.recipe.clip_norm is not None:
         torch.nn.utils.clip_grad_norm_(state.task.modules[part.name].parameters(), state.recipe.clip_norm)
-    optimizer.step()
+    state.updates[part.name].step()
     return loss
+
+
+def _recorded(state: State, batch: Any) -> GraphedStep:
+    """The step as a CUDA graph, recorded with the first batch of this process."""
+    if state.recorded is None:
+        kind = type(batch)
+        state.recorded = GraphedStep(
+            lambda tensors: _update(state, kind(*tensors)),
+            batch,
+            modules=state.task.modules,
+            optimizers=state.optimizers,
+            others=[*state.loss_sums.values(), state.finite],
+        )
+    return state.recorded
 
 
 def _backward(state: State, optimizer: torch.optim.Optimizer | Combined, part: Part) -> Tensor:
     """The gradients of a part's loss, in its parameters; the loss, detached."""
-    optimizer.zero_grad()
+    state.updates[part.name].zero_grad()
     with state.autocast():
         loss = part.loss()
     if loss.ndim:
@@ -163,7 +190,7 @@ def evaluate(state: State, feed: Feed) -> tuple[dict[str, float] | None, bool]:
         metrics = state.judged[1]
     else:
         with state.weights_to_judge():
-            metrics = measure(state, feed.validation)
+            metrics = with_bound(measure(state, feed.validation), state.recipe, feed.validation)
             state.judge(metrics)
     return metrics, state.best is not None and state.best.step == state.step
 
@@ -173,7 +200,7 @@ def measure(state: State, part: Any) -> dict[str, float]:
     for module in state.task.modules.values():
         module.eval()
     with torch.inference_mode(), state.autocast():
-        return state.task.evaluate(part)
+        return state.execution.evaluate(part)
 
 
 def _examples(batch: Any) -> int:

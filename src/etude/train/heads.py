@@ -52,6 +52,27 @@ def set_training(model: nn.Module) -> None:
         _put_frozen_to_eval(model)
 
 
+class TrainingMode:
+    """`set_training` of one model, for a loop that asks for it at every step: it looks before it sets.
+
+    Layers that are added or replaced later are not seen.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._modules, self._parameters = list(model.modules()), list(model.parameters())
+        self._known: tuple[list[bool], list[bool]] | None = None
+
+    def set(self) -> None:
+        """Put every layer in the mode in which it is trained."""
+        if self._known != self._found():
+            set_training(self._model)
+            self._known = self._found()
+
+    def _found(self) -> tuple[list[bool], list[bool]]:
+        return [m.training for m in self._modules], [p.requires_grad for p in self._parameters]
+
+
 def _put_frozen_to_eval(module: nn.Module) -> tuple[bool, bool]:
     """Whether ``module`` has parameters, and whether one of them wants a gradient."""
     has = wants = False

@@ -179,6 +179,16 @@ class Recipe(Settings):
             en="stop after this many evaluations without a better one", zh="连续这么多次评估没有进步就停止"
         ),
     )
+    to_accuracy: float | None = setting(
+        None,
+        gt=0,
+        lt=1,
+        about=Text(
+            en="stop as soon as this share of the validation part (0.99, say) is told right, with 90 % confidence or "
+            "where a cycle of the learning rate ends; what is not set is chosen to get there soon",
+            zh="验证集准确率达到该值（例如 0.99）就停止：置信度须达 90%，或恰逢学习率的一个周期结束；未设置的选项按尽快达到选择",
+        ),
+    )
     keep: Literal["best", "last"] = setting(
         "best",
         about=Text(
@@ -213,6 +223,53 @@ class Recipe(Settings):
     precision: Literal["auto", "float32", "bf16"] = setting(
         "auto", about=Text(en="number format of the heavy products", zh="大规模乘法所用的数值格式")
     )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = setting(
+        "auto",
+        about=Text(
+            en="how pictures and kernels lie in memory: channel by channel, or channels innermost",
+            zh="图片与卷积核的内存排列：逐通道存放，或通道在最内层",
+        ),
+    )
+    rewrite: Literal["auto", "off"] = setting(
+        "auto",
+        about=Text(
+            en="auto computes the network by operations that are faster and give the same; off as it is written",
+            zh="auto 用结果相同但更快的运算计算网络；off 按原样计算",
+        ),
+    )
+    compile: Literal["auto", "on", "off"] = setting(
+        "auto",
+        about=Text(
+            en="compile the network (torch.compile): costs half a minute first and needs a C++ compiler; "
+            "auto leaves it out on a CPU",
+            zh="编译网络（torch.compile）：开始时需要约半分钟，并需要 C++ 编译器；auto 在 CPU 上不编译",
+        ),
+    )
+    cuda_graphs: Literal["auto", "off"] = setting(
+        "auto",
+        about=Text(
+            en="auto records whole steps as CUDA graphs, on a GPU of NVIDIA's",
+            zh="auto 在 NVIDIA 显卡上把整个训练步录制为 CUDA 图",
+        ),
+    )
+    threads: int | None = setting(
+        None,
+        ge=1,
+        unit="threads",
+        about=Text(
+            en="threads that compute on the CPU (else one a core, fewer where the cores are busy)",
+            zh="CPU 计算所用的线程数（默认每核一个；核心繁忙时更少）",
+        ),
+    )
+    prefetch: int | None = setting(
+        None,
+        ge=0,
+        unit="batches",
+        about=Text(
+            en="batches made ahead in a thread of their own (else as suits the device)",
+            zh="由单独线程提前准备的批数（默认视设备而定）",
+        ),
+    )
     engine: Literal["auto", "plain"] = setting(
         "auto",
         about=Text(
@@ -234,6 +291,11 @@ class Recipe(Settings):
             raise EtudeErrorValue(
                 en=f"step_size is {self.step_size:g}, but the schedule is {self.schedule}; it goes with schedule step.",
                 zh=f"step_size 为 {self.step_size:g}，但调度是 {self.schedule}；它只用于 step 调度。",
+            )
+        if self.engine == "plain" and self.compile == "on":
+            raise EtudeErrorValue(
+                en="compile is on, but engine plain computes the network as it is written; use engine auto.",
+                zh="compile 为 on，但 plain 引擎按原样计算网络；请用 auto 引擎。",
             )
         if self.engine == "plain" and self.precision == "bf16":
             raise EtudeErrorValue(

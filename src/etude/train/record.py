@@ -28,6 +28,8 @@ def make_record(data: Any, name: str, build: dict[str, Any] | None, state: State
         name: of the model.
         build: what `rebuild_model` needs; None for a module of the person's own.
     """
+    from etude.train.explain import explain
+
     net = state.task.modules["model"]
     known = isinstance(data, ImageData | TableData)
     return {
@@ -36,6 +38,7 @@ def make_record(data: Any, name: str, build: dict[str, Any] | None, state: State
         "data": data_record(data) if known else {"name": "own-data", "load": None},
         "recipe": state.recipe.model_dump(),
         "choices": state.choices.to_json(),
+        "reasons": [{"en": why.en, "zh": why.zh} for why in explain(state.choices, state.recipe)],
         "steps_planned": state.total_steps,
         "versions": versions(),
     }

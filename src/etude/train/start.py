@@ -36,6 +36,7 @@ from etude.train.record import (
 from etude.train.run import Run, create_run, open_run
 from etude.train.session import Session
 from etude.train.state import State
+from etude.train.target import check_target
 from etude.train.torchvision_models import find_any_model
 from etude.train.weight_files import Weights
 
@@ -79,7 +80,8 @@ def start_run(
             weights are named and ``data`` is a folder of few photographs.
         progress: called with (done, total) while data is read or weights are downloaded.
         **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``learning_rate="auto"``
-            finds one by a range test (Smith 2017).
+            finds one by a range test (Smith 2017). ``to_accuracy=0.99`` stops as soon as the validation part shows so much
+            (`etude.train.target`), with settings that get there soon.
 
     Raises:
         EtudeError: a name, a setting or the data is no good; nothing has been written.
@@ -109,6 +111,7 @@ def start_run(
     made = build_task(task_record(data, kind), net, recipe.label_smoothing)
     choices = choose(recipe, dict(made.modules))
     feed = as_feed(data, recipe, choices, made)
+    check_target(recipe, made.kind, feed.validation)
     tested = None
     if settings.get("learning_rate") == "auto":
         tested = find_learning_rate(made, feed, recipe, choices)

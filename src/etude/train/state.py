@@ -13,10 +13,25 @@ from torch import Tensor
 from etude.tasks.task import Task
 from etude.train.averages import Average, load_named, named_tensors
 from etude.train.choices import Choices, choose
+from etude.train.combined import Combined
+from etude.train.cuda_graph import GraphedStep
+from etude.train.execution.executed import Execution
+from etude.train.fused_update import FusedUpdate
+from etude.train.heads import TrainingMode
 from etude.train.optimizers import build_optimizer, check_batches
 from etude.train.polyak import choose_average
 from etude.train.recipe import Recipe
 from etude.train.schedule import learning_rate_at
+from etude.train.target import cycle_ends, reaches
+
+
+def _update_of(
+    optimizer: torch.optim.Optimizer | Combined, choices: Choices
+) -> torch.optim.Optimizer | Combined | FusedUpdate:
+    """What makes the steps of an optimiser fastest; inside a CUDA graph its Python costs nothing."""
+    if not choices.fused or choices.graphs or isinstance(optimizer, Combined):
+        return optimizer
+    return FusedUpdate(optimizer) if FusedUpdate.suits(optimizer) else optimizer
 
 
 @dataclass
@@ -38,7 +53,10 @@ class State:
 
     Attributes:
         task: owns the bare modules.
+        modes: put the modules in training mode.
         optimizers: one for each part of the task.
+        updates: make the updates of the optimisers: they themselves, or the same without their overhead.
+        recorded: the step as a CUDA graph, once there is one.
         average: the moving average of the weights (of ASGD: their mean over the second half), or None.
         step: updates made.
         epoch, position: the epoch under way (from 0) and how many of its batches are done.
@@ -61,7 +79,11 @@ class State:
             module.to(choices.device)
             if choices.channels_last:
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._execution = Execution(task, choices.rules, recipe.batch_size if choices.compile else None)
+        self.modes = [TrainingMode(module) for module in task.modules.values()]
         self.optimizers = {name: build_optimizer(m, recipe, choices.fused) for name, m in task.modules.items()}
+        self.updates = {name: _update_of(optimizer, choices) for name, optimizer in self.optimizers.items()}
+        self.recorded: GraphedStep | None = None
         self.average: Average | None = choose_average(task.modules, recipe, self.total_steps)
         self.step = self.epoch = self.position = self.examples = self.stale = 0
         self.ended = False
@@ -78,10 +100,26 @@ class State:
         return cls(task, recipe, choices or choose(recipe, dict(task.modules)), steps_per_epoch)
 
     @property
+    def execution(self) -> Task:
+        """The task as it is computed: over the same parameters, by operations that may be others."""
+        return self._execution.task
+
+    @property
     def out_of_steps(self) -> bool:
-        """Whether no further update is to be made: all are done, or early stopping says so."""
+        """Whether no further update is to be made: all are done, or early stopping or the accuracy reached says so."""
         patience = self.recipe.early_stopping
-        return self.step >= self.total_steps or (patience is not None and self.stale >= patience)
+        return (
+            self.step >= self.total_steps or self.reached or (patience is not None and self.stale >= patience)
+        )
+
+    @property
+    def reached(self) -> bool:
+        """Whether the last evaluation is reason to stop: the accuracy that ``to_accuracy`` asks for is there."""
+        if self.recipe.to_accuracy is None or self.judged is None:
+            return False
+        step, metrics = self.judged
+        ends = cycle_ends(self.total_steps, self.recipe, self.steps_per_epoch)
+        return reaches(metrics, self.recipe, step in ends)
 
     @property
     def learning_rate(self) -> float:

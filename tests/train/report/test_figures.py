@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from etude.core.plotting import chinese_font, drawing, png
 from etude.train.report.compare import compare
@@ -122,8 +123,27 @@ def test_mistakes_say_what_was_taken_for_what_and_how_surely():
     )
     with drawing("en"):
         (axes,) = mistakes(p, "en").axes
-    assert axes.get_title("center") == "shoe 96%"
-    assert [text.get_text() for text in axes.texts] == ["is boot"]
+    said, is_really = axes.texts
+    assert (said.get_text(), is_really.get_text()) == ("shoe 96%", "is boot")
+    (picture,) = axes.images
+    left, right, bottom, top = picture.get_extent()
+    assert (
+        said.get_position()[1] < top < bottom < is_really.get_position()[1]
+    )  # one above, one below: y runs downwards
+    assert left < said.get_position()[0] < right
+
+
+def test_pictures_of_mistakes_stand_apart_and_keep_their_proportions():
+    labels, count = np.zeros(8, dtype=int), 8
+    p = Predictions(labels, np.eye(2)[labels + 1], np.zeros((count, 3, 10, 25), np.uint8), (), ("a", "b"))
+    with drawing("en"):
+        figure = mistakes(p, "en")
+    (axes,) = figure.axes
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [image.get_window_extent(renderer) for image in axes.images]
+    assert len(boxes) == count
+    assert all(box.width / box.height == pytest.approx(2.5, rel=0.02) for box in boxes)
+    assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
 
 
 @pytest.mark.skipif(not chinese_font(), reason="no installed font has Chinese characters")

@@ -64,11 +64,20 @@ def _write(axes: Axes, shares: np.ndarray, counts: np.ndarray) -> None:
             "ha": "center",
             "weight": "bold" if row == column else "normal",
             "fontsize": size,
+            "in_layout": False,  # measuring two hundred words that lie inside the axes takes longer than drawing them
         }
         text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
         axes.text(column, row, text, va="bottom" if counted else "center", **place)
         if counted:
-            axes.text(column, row + 0.06, f"{counts[row, column]:,}", ha="center", va="top", fontsize=6.5)
+            axes.text(
+                column,
+                row + 0.06,
+                f"{counts[row, column]:,}",
+                ha="center",
+                va="top",
+                fontsize=6.5,
+                in_layout=False,
+            )
 
 
 def _name(axes: Axes, classes: tuple[str, ...], lang: Lang) -> None:

@@ -119,6 +119,7 @@ def render_report(
         _learning_rate(document, pictures),
         *body,
         _use(document, run, reached_as or str(run.get("name", "RUN"))),
+        _reasons(document, run),
         _settings(document, run),
     ]
     return document.page(name, parts)
@@ -199,6 +200,13 @@ def _use(document: Document, run: dict[str, Any], reached_as: str) -> str:
         f"<dt>{document.say(what)}</dt><dd><code>{escape(command)}</code></dd>" for what, command in lines
     )
     return document.section(Text(en="Use it", zh="使用"), f"<dl>{body}</dl>")
+
+
+def _reasons(document: Document, run: dict[str, Any]) -> str:
+    reasons = [Text(en=str(each.get("en")), zh=str(each.get("zh"))) for each in run.get("reasons") or []]
+    items = "".join(f"<li>{document.say(reason)}</li>" for reason in reasons)
+    title = document.say(Text(en="How it was computed", zh="计算方式"))
+    return f"<details><summary>{title}</summary><ul>{items}</ul></details>" if items else ""
 
 
 def _settings(document: Document, run: dict[str, Any]) -> str:

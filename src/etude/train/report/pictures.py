@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +15,8 @@ from etude.train.report.predictions import Predictions
 
 _COLUMNS = 6
 _MOST_PICTURES = 60
+_BREADTH, _WORDS = 1.65, 0.38  # of a cell in inches; room for the words above and below, in such breadths
+_SMALL: dict[str, Any] = {"fontsize": 8.5, "ha": "center"}
 
 
 def mistakes(predictions: Predictions, lang: Lang, count: int = 24) -> Figure:
@@ -27,21 +31,34 @@ def mistakes(predictions: Predictions, lang: Lang, count: int = 24) -> Figure:
         return figure
     columns = min(_COLUMNS, len(worst))
     rows = -(-len(worst) // columns)
-    figure = Figure(figsize=(1.65 * columns, 2.05 * rows), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[union-attr,call-arg]  # words belong to the nearer picture
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for each in axes:
-        each.axis("off")
-    for each, index in zip(axes, worst):
-        _show(each, images[index])
+    height, width = images.shape[2:]
+    tall = max(height / width, 0.4)  # of a picture, as a multiple of its breadth
+    figure = Figure(figsize=(_BREADTH * columns, _BREADTH * (tall + _WORDS) * rows))
+    # all in one pair of axes: a pair for each picture takes ten times as long to draw
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    for place, index in enumerate(worst):
+        left, top = place % columns, (place // columns) * (tall + _WORDS)
+        middle, above, below = left + 0.5, top + _WORDS / 2, top + _WORDS / 2 + tall
+        _show(axes, images[index], _fitted(middle, (above + below) / 2, height / width, tall))
         chances = predictions.probabilities[index]
         said = shortened(predictions.classes[int(chances.argmax())], 13)
         label = shortened(predictions.classes[predictions.labels[index]], 16)
         title = f"{said} {share(float(chances.max()))}"
-        each.set_title(title, fontsize=8.5, color=COLOURS[1], loc="center", pad=3, weight="bold")
+        axes.text(middle, above - 0.02, title, color=COLOURS[1], weight="bold", va="bottom", **_SMALL)
         really = word(Text(en="is {label}", zh="实为 {label}").format(label=label), lang)
-        each.text(0.5, -0.04, really, transform=each.transAxes, ha="center", va="top", fontsize=8.5)
+        axes.text(middle, below + 0.02, really, va="top", **_SMALL)
+    axes.set_xlim(0, columns)
+    axes.set_ylim(rows * (tall + _WORDS), 0)
+    axes.set_aspect("auto")
+    axes.set_axis_off()
     return figure
+
+
+def _fitted(x: float, y: float, proportion: float, tall: float) -> tuple[float, float, float, float]:
+    """Where a picture goes (left, right, bottom, top) whose middle is at (x, y), within a breadth of 0.92."""
+    width = min(0.92, tall / proportion)
+    height = width * proportion
+    return x - width / 2, x + width / 2, y + height / 2, y - height / 2
 
 
 def prediction_grid(images: np.ndarray, top: list[list[tuple[str, float]]], lang: Lang) -> Figure:
@@ -91,10 +108,10 @@ def _bars(axes: Axes, classes: list[tuple[str, float]]) -> None:
     axes.tick_params(labelsize=7)
 
 
-def _show(axes: Axes, image: np.ndarray) -> None:
+def _show(axes: Axes, image: np.ndarray, place: tuple[float, float, float, float] | None = None) -> None:
     picture = np.asarray(image).transpose(1, 2, 0)
     if picture.shape[2] == 1:
-        axes.imshow(picture[:, :, 0], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(picture[:, :, 0], cmap="gray", vmin=0, vmax=255, extent=place)
     else:
-        axes.imshow(picture)
+        axes.imshow(picture, extent=place)
     axes.set_axis_off()

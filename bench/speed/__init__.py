@@ -1,0 +1,1 @@
+"""Side by side with what learners use today: ``python -m bench``."""

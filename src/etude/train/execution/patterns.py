@@ -1,0 +1,70 @@
+"""What a node of a graph computes, however it was written: as a layer, a function or a method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+_RELUS = {F.relu, torch.relu, torch.relu_, F.relu_}
+
+
+def is_relu(graph: fx.GraphModule, node: Any) -> bool:
+    """Whether the node is a ReLU."""
+    if not isinstance(node, fx.Node):
+        return False
+    if node.op == "call_function":
+        return node.target in _RELUS
+    if node.op == "call_method":
+        return node.target in ("relu", "relu_") and len(node.args) == 1
+    return type(layer(graph, node)) is nn.ReLU
+
+
+def is_pool(graph: fx.GraphModule, node: Any) -> bool:
+    """Whether the node is max-pooling of 2×2 squares that neither overlap nor have gaps."""
+    return pool_sizes(graph, node) == (2, 2)
+
+
+def pool_sizes(graph: fx.GraphModule, node: Any) -> tuple[int, int] | None:
+    """Kernel size and stride where the node is max-pooling of squares without padding, else None."""
+    if not isinstance(node, fx.Node):
+        return None
+    found = layer(graph, node)
+    if type(found) is nn.MaxPool2d:
+        size, stride, rest = found.kernel_size, found.stride, (found.padding, found.dilation)
+        plain = not found.return_indices and not found.ceil_mode
+    elif node.op == "call_function" and node.target in (F.max_pool2d, torch.max_pool2d):
+        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+        given = dict(zip(names, node.args[1:])) | {k: v for k, v in node.kwargs.items() if k != "input"}
+        size = given.get("kernel_size")
+        stride = given.get("stride") or size
+        rest = (given.get("padding", 0), given.get("dilation", 1))
+        plain = not given.get("return_indices") and not given.get("ceil_mode") and len(node.args) > 0
+    else:
+        return None
+    size, stride = _square(size), _square(stride)
+    ordinary = plain and _square(rest[0]) == 0 and _square(rest[1]) == 1
+    return (size, stride) if ordinary and size and stride else None
+
+
+def layer(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """The layer that the node calls, if it calls one with one input."""
+    if node.op != "call_module" or len(node.args) != 1 or node.kwargs:
+        return None
+    return graph.get_submodule(str(node.target))
+
+
+def only_user(node: Any) -> fx.Node | None:
+    """The one node that reads this one's output; None if there are several or none."""
+    users = list(node.users)
+    return users[0] if len(users) == 1 else None
+
+
+def _square(value: Any) -> int | None:
+    if isinstance(value, int):
+        return value
+    if isinstance(value, (tuple, list)) and len(set(value)) == 1 and isinstance(value[0], int):
+        return value[0]
+    return None

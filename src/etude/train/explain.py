@@ -1,0 +1,173 @@
+"""What the engine chose for a run, and why, in words."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from etude.core.devices import cpu_name, has_amx_bf16, has_avx512_bf16
+from etude.core.text import Text
+from etude.train.choices import Choices
+from etude.train.execution.rules import WORDS
+from etude.train.optimizers import FUSED
+from etude.train.recipe import Recipe
+
+
+def explain(choices: Choices, recipe: Recipe) -> list[Text]:
+    """A sentence for each choice: what it is, why, and the setting that says otherwise."""
+    return [
+        _device(choices, recipe),
+        _precision(choices, recipe),
+        _memory_format(choices, recipe),
+        _rules(choices, recipe),
+        _program(choices, recipe),
+        _optimizer(choices, recipe),
+        *([_threads(choices, recipe)] if choices.device == "cpu" else []),
+        _batches(choices, recipe),
+    ]
+
+
+def _device(choices: Choices, recipe: Recipe) -> Text:
+    if choices.device == "cpu":
+        name = cpu_name()
+    elif choices.device.startswith("cuda"):
+        name = torch.cuda.get_device_name(choices.device)
+    else:
+        name = choices.device
+    en, zh = _asked("device", recipe.device != "auto") or ("the fastest there is", "本机最快的设备")
+    return Text(en=f"device {choices.device} ({name}): {en}", zh=f"设备 {choices.device}（{name}）：{zh}")
+
+
+def _precision(choices: Choices, recipe: Recipe) -> Text:
+    asked = _asked("precision", recipe.precision != "auto")
+    if asked is None:
+        asked = _why_bf16(choices) if choices.precision == "bf16" else _why_float32(choices, recipe)
+    return Text(
+        en=f"precision {choices.precision}: {asked[0]}; weights and their updates are float32",
+        zh=f"精度 {choices.precision}：{asked[1]}；权重及其更新始终为 float32",
+    )
+
+
+def _why_bf16(choices: Choices) -> tuple[str, str]:
+    if choices.device != "cpu":
+        return "the GPU multiplies bfloat16 several times faster", "GPU 的 bfloat16 乘法快数倍"
+    if has_amx_bf16():
+        return (
+            "the processor has AMX tiles, which multiply bfloat16 several times faster",
+            "处理器有 AMX，bfloat16 乘法快数倍",
+        )
+    return (
+        "the processor multiplies bfloat16 in AVX-512, twice as fast",
+        "处理器的 AVX-512 支持 bfloat16，乘法快一倍",
+    )
+
+
+def _why_float32(choices: Choices, recipe: Recipe) -> tuple[str, str]:
+    if recipe.engine == "plain":
+        return "engine plain computes as a loop written by hand", "plain 引擎与手写循环逐位相同"
+    if recipe.optimizer == "lbfgs":
+        return (
+            "the line search of L-BFGS sees rounding as the function",
+            "L-BFGS 的线搜索会把舍入误差当作函数本身",
+        )
+    if choices.device == "cpu" and (has_amx_bf16() or has_avx512_bf16()):
+        return (
+            "the layers are so small that rounding them to bf16 takes longer than it saves",
+            "各层很小，转换为 bf16 的耗时超过节省的时间",
+        )
+    return "nothing faster is built in here", "本机没有更快的数值格式"
+
+
+def _memory_format(choices: Choices, recipe: Recipe) -> Text:
+    asked = _asked("memory_format", recipe.memory_format != "auto")
+    if choices.channels_last:
+        en, zh = asked or (
+            "convolutions, norms and pooling read neighbouring channels",
+            "卷积、归一化与池化读取相邻的通道",
+        )
+        return Text(en=f"channels innermost in memory: {en}", zh=f"通道位于内存最内层：{zh}")
+    en, zh = asked or ("as torch lays them out", "按 torch 的默认方式")
+    return Text(en=f"memory layout unchanged: {en}", zh=f"内存排列不变：{zh}")
+
+
+def _rules(choices: Choices, recipe: Recipe) -> Text:
+    if not choices.rules:
+        en, zh = _asked("rewrite", recipe.rewrite == "off") or (
+            "faster operations for the same function are known for the CPU only",
+            "只有 CPU 上才有等价且更快的运算",
+        )
+        if recipe.engine == "plain":
+            en, zh = "engine plain changes nothing", "plain 引擎不做任何改动"
+        return Text(en=f"network computed as it is written: {en}", zh=f"网络按原样计算：{zh}")
+    return Text(
+        en="same network by faster operations, where it has them: "
+        + ", ".join(WORDS[rule].en for rule in choices.rules),
+        zh="网络不变，遇到时改用更快的等价运算：" + "，".join(WORDS[rule].zh for rule in choices.rules),
+    )
+
+
+def _program(choices: Choices, recipe: Recipe) -> Text:
+    if choices.compile:
+        return Text(en="torch.compile: asked for by compile", zh="使用 torch.compile：由 compile 指定")
+    if choices.graphs:
+        return Text(
+            en="whole steps recorded as CUDA graphs: one launch in place of hundreds",
+            zh="整步录制为 CUDA 图：一次启动代替数百次",
+        )
+    en, zh = _asked("compile", recipe.compile == "off") or (
+        "on a CPU compiling takes longer than it saves in most runs",
+        "在 CPU 上，编译的耗时通常超过节省的时间",
+    )
+    return Text(en=f"no torch.compile: {en}", zh=f"不使用 torch.compile：{zh}")
+
+
+def _optimizer(choices: Choices, recipe: Recipe) -> Text:
+    if choices.fused:
+        return Text(
+            en=f"{recipe.optimizer} in one kernel for all parameters",
+            zh=f"{recipe.optimizer} 用一个核函数更新全部参数",
+        )
+    why = recipe.optimizer in FUSED
+    return Text(
+        en=f"{recipe.optimizer} as torch writes it" + ("" if why else ": it has no fused kernel"),
+        zh=f"{recipe.optimizer} 采用 torch 的写法" + ("" if why else "：没有融合核函数"),
+    )
+
+
+def _threads(choices: Choices, recipe: Recipe) -> Text:
+    cores = os.cpu_count() or 1
+    asked = _asked("threads", recipe.threads is not None)
+    if asked is None and "OMP_NUM_THREADS" in os.environ:
+        asked = "OMP_NUM_THREADS says so", "由 OMP_NUM_THREADS 指定"
+    if asked is None and choices.threads < cores:
+        asked = (
+            f"of {cores} cores the others are busy, or share their units",
+            f"{cores} 个核心中其余的正忙，或共用运算单元",
+        )
+    en, zh = asked or ("one for each core", "每个核心一个")
+    flushed_en = ", denormals count as zero" if choices.flush_denormal else ""
+    flushed_zh = "，次正规数按零处理" if choices.flush_denormal else ""
+    return Text(
+        en=f"threads {choices.threads}: {en}{flushed_en}", zh=f"线程数 {choices.threads}：{zh}{flushed_zh}"
+    )
+
+
+def _batches(choices: Choices, recipe: Recipe) -> Text:
+    if choices.prefetch:
+        en, zh = _asked("prefetch", recipe.prefetch is not None) or (
+            "they are made beside the training",
+            "与训练同时进行",
+        )
+        return Text(
+            en=f"{choices.prefetch} batches made ahead: {en}", zh=f"提前准备 {choices.prefetch} 批：{zh}"
+        )
+    en, zh = _asked("prefetch", recipe.prefetch is not None) or (
+        "one gather from memory, on the device that trains",
+        "在训练设备上，从内存一次取出",
+    )
+    return Text(en=f"batches made when needed: {en}", zh=f"用到时才取批：{zh}")
+
+
+def _asked(setting: str, given: bool) -> tuple[str, str] | None:
+    return (f"asked for by {setting}", f"由 {setting} 指定") if given else None

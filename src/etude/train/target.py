@@ -1,0 +1,101 @@
+"""Training until an accuracy is reached: what a validation part of limited size can tell of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from etude.core.errors import EtudeError
+from etude.train.recipe import Recipe
+
+_Z90 = 1.2815515655446004  # nine tenths of a normal distribution lie below it
+AT_LEAST = "accuracy_at_least"
+"""The metric that is compared with ``to_accuracy``."""
+
+
+def at_least(accuracy: float, count: int) -> float:
+    """What the accuracy on endlessly many such examples is with 90 % confidence: the lower end of Wilson's interval.
+
+    The accuracy on ``count`` examples alone would be too hopeful: of the networks that reach a target on a few thousand
+    pictures, half are below it in truth, and more where one is picked out of many evaluations.
+
+    Args:
+        accuracy: the share of ``count`` examples that was right.
+
+    Source: Wilson 1927, one-sided.
+    """
+    if not count:
+        return 0.0
+    z2 = _Z90**2
+    centre = accuracy + z2 / (2 * count)
+    half = _Z90 * math.sqrt(accuracy * (1 - accuracy) / count + z2 / (4 * count**2))
+    return max(0.0, (centre - half) / (1 + z2 / count))
+
+
+def with_bound(metrics: dict[str, float], recipe: Recipe, part: Any) -> dict[str, float]:
+    """``metrics`` of one part of the data, with `at_least` where the recipe has a target."""
+    if recipe.to_accuracy is None or "accuracy" not in metrics:
+        return metrics
+    return metrics | {AT_LEAST: at_least(metrics["accuracy"], len(part))}
+
+
+def reaches(metrics: dict[str, float], recipe: Recipe, cycle_ended: bool) -> bool:
+    """Whether an evaluation is reason to stop.
+
+    Within a cycle of the learning rate it must show the target with 90 % confidence: one looks often there, and who
+    stops at the first success stops by luck. Where a cycle ends there is one look, at the best that the cycle leads to:
+    there the accuracy itself decides.
+    """
+    target = recipe.to_accuracy
+    if target is None:
+        return False
+    return metrics.get(AT_LEAST, 0.0) >= target or (cycle_ended and metrics.get("accuracy", 0.0) >= target)
+
+
+def cycle_ends(total_steps: int, recipe: Recipe, steps_per_epoch: int) -> list[int]:
+    """The steps after which a cycle of the learning rate ends, in order; the last is ``total_steps``.
+
+    How long a schedule must be to reach a target is not known beforehand, and a schedule is at its best at its end. So
+    the one-cycle schedule is run through up to three times, each time twice as long as before (Loshchilov & Hutter 2017,
+    section 4, with T_mult 2): that costs at most about three times what the right length would have. Cycles end with
+    epochs, where there is an evaluation. Fewer than seven epochs are one cycle.
+    """
+    epochs = total_steps / steps_per_epoch
+    if recipe.to_accuracy is None or recipe.schedule != "one-cycle" or epochs < 7:
+        return [total_steps]
+    ends = {max(1, round(epochs * done / 7)) * steps_per_epoch for done in (1, 3)}
+    return [*sorted(end for end in ends if end < total_steps), total_steps]
+
+
+def check_target(recipe: Recipe, kind: str, validation: Any) -> None:
+    """See to it that the target of a recipe, if it has one, can be reached and seen to be.
+
+    Args:
+        kind: of the task.
+        validation: the part it is measured on, or None.
+
+    Raises:
+        EtudeError: the task has no accuracy, there is no validation part, or it is too small to show it.
+    """
+    target = recipe.to_accuracy
+    if target is None:
+        return
+    if kind != "classification":
+        raise EtudeError(
+            en=f"to_accuracy is {target:g}, but a {kind} has no accuracy; leave it out (early_stopping stops where nothing "
+            "is gained any more).",
+            zh=f"to_accuracy 为 {target:g}，但回归任务没有准确率；请去掉它（early_stopping 会在不再进步时停止）。",
+        )
+    if validation is None:
+        raise EtudeError(
+            en=f"to_accuracy is {target:g}, but there is no validation part to measure it on; give one: (train, validation).",
+            zh=f"to_accuracy 为 {target:g}，但没有验证集可供测量；请给出验证集：（训练集，验证集）。",
+        )
+    highest = at_least(1.0, len(validation))
+    if highest < target:
+        raise EtudeError(
+            en=f"to_accuracy is {target:g}, but {len(validation):,} validation examples cannot show more than "
+            f"{math.floor(1000 * highest) / 1000:g}, even if all are told right; ask for less.",
+            zh=f"to_accuracy 为 {target:g}，但 {len(validation):,} 个验证样本即使全部判断正确，也只能证明准确率达到 "
+            f"{math.floor(1000 * highest) / 1000:g}；请降低目标。",
+        )
