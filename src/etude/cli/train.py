@@ -11,6 +11,7 @@ from etude.cli.clock import since_enter
 from etude.cli.output import Output
 from etude.cli.parser import Parser, add_common
 from etude.cli.training import add_explain, prepare_process, train_to_the_end
+from etude.core.core_use import CoreUse
 from etude.core.errors import EtudeError
 from etude.core.text import Lang, Text
 
@@ -43,8 +44,10 @@ def _begin(
     """The run that was asked for; what it reads is read while torch is loaded."""
     load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target")}
     load = {name: value for name, value in load.items() if value is not None}
+    use = CoreUse()
     reading = _read_ahead(arguments, settings, load, progress)
-    prepare_process()
+    threads = str(settings.get("threads", ""))
+    prepare_process(int(threads) if threads.isascii() and threads.isdecimal() else None, use)
     from etude.train.start import check_wishes, start_run
 
     wishes = {"model": arguments.model, "model_settings": arguments.setting}

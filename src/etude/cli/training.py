@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,19 +15,27 @@ from etude.core.text import Text
 
 if TYPE_CHECKING:
     from etude.cli.parser import Parser
+    from etude.core.core_use import CoreUse
     from etude.train.run import Run
     from etude.train.session import Session
 
 TEST_METRICS = {"classification": ("test_accuracy",), "regression": ("test_rmse", "test_r2", "test_mae")}
 
 
-def prepare_process(threads: int | None = None) -> None:
-    """The settings of the whole process that make training fast; those of the run, where it is resumed."""
+def prepare_process(threads: int | None = None, use: CoreUse | None = None) -> None:
+    """The settings of the whole process that make training fast.
+
+    Args:
+        threads: how many are to compute; None: one for each core that is free.
+        use: what tells which cores other processes use.
+    """
     import torch
 
     from etude.core.devices import tune_process
 
     tune_process()
+    if threads is None and use is not None and "OMP_NUM_THREADS" not in os.environ:
+        threads = use.free(torch.get_num_threads())
     if threads:
         torch.set_num_threads(threads)
 

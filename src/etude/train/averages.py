@@ -27,7 +27,7 @@ class Average:
     def update(self, step: int) -> None:
         """Take in the weights after update number ``step`` (from 1)."""
         share = 1.0 - min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.tensors.values()), [t.detach() for t in self._live], share)
+        torch._foreach_lerp_(list(self.tensors.values()), self._live, share)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+
+from etude.train.combined import Combined
 
 
 class DeviceRates:
@@ -42,7 +44,7 @@ class DeviceRates:
             group["lr"] = float(tensor)
 
 
-def set_rates(optimizers: Sequence[torch.optim.Optimizer], learning_rate: float) -> None:
+def set_rates(optimizers: Iterable[torch.optim.Optimizer | Combined], learning_rate: float) -> None:
     """The same for groups whose rates are plain numbers."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:

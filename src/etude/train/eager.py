@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+from typing import TypeVar
 
 import torch
 
+_Kind = TypeVar("_Kind", bound=torch.optim.Optimizer)
 _MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
-@functools.cache
-def eager(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+def eager(kind: type[_Kind]) -> type[_Kind]:
     """A subclass of ``kind`` whose methods are the same functions without their marks; ``kind`` itself stays as it is.
 
     Args:
         kind: one of torch's, such as `torch.optim.AdamW`, that is not to be differentiated through.
     """
+    return _unmarked(kind)  # type: ignore[return-value, arg-type]
+
+
+@functools.cache
+def _unmarked(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     # functools.wraps keeps the function that was marked, and inspect.unwrap is the documented way to it
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in _MARKED}
     methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from etude.core.errors import EtudeError
 from etude.train.combined import Combined
+from etude.train.eager import eager
 from etude.train.full_batch import LBFGS, Rprop
 from etude.train.heads import find_head
 from etude.train.muon import MatrixMuon, hidden_matrices
@@ -54,25 +55,25 @@ def build_optimizer(module: nn.Module, recipe: Recipe, fused: bool) -> torch.opt
         others = [p for p in trained if id(p) not in {id(s) for s in special}]
         first: torch.optim.Optimizer
         if recipe.optimizer == "muon":
-            first = MatrixMuon(
+            first = eager(MatrixMuon)(
                 _groups(special, module, recipe), momentum=recipe.momentum, nesterov=recipe.momentum > 0, **rate
             )
         else:
-            first = torch.optim.SparseAdam(_groups(special, module, recipe), **rate)
-        rest = [torch.optim.AdamW(_groups(others, module, recipe), **rate)] if others else []
+            first = eager(torch.optim.SparseAdam)(_groups(special, module, recipe), **rate)
+        rest = [eager(torch.optim.AdamW)(_groups(others, module, recipe), **rate)] if others else []
         return Combined(first, *rest)
     groups = _groups(trained, module, recipe)
     if fused:
         rate["fused"] = True
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.momentum > 0, **rate)
+        return eager(torch.optim.SGD)(groups, momentum=recipe.momentum, nesterov=recipe.momentum > 0, **rate)
     if recipe.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, momentum=recipe.momentum, **rate)
+        return eager(torch.optim.RMSprop)(groups, momentum=recipe.momentum, **rate)
     kinds: dict[str, Any] = {
         "asgd": torch.optim.ASGD, "adadelta": torch.optim.Adadelta, "adagrad": torch.optim.Adagrad,
         "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adamax": torch.optim.Adamax, "rprop": Rprop,
     }  # fmt: skip
-    return kinds[recipe.optimizer](groups, **rate)
+    return eager(kinds[recipe.optimizer])(groups, **rate)
 
 
 def check_batches(recipe: Recipe, steps_per_epoch: int) -> None:

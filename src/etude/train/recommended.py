@@ -58,6 +58,19 @@ _FAMILIES: dict[str, dict[str, Any]] = {
         "weight_decay": 5e-4,
         "augment": True,
     },
+    # Jordan 2024
+    "speednet": {
+        "epochs": 10,
+        "batch_size": 1024,
+        "optimizer": "sgd",
+        "learning_rate": 1.5,
+        "momentum": 0.85,
+        "weight_decay": 1.33e-3,
+        "label_smoothing": 0.2,
+        "augment": True,
+        "ema": 0.98,
+        "keep": "last",
+    },
     "resnet, few pictures": {
         "epochs": 15,
         "batch_size": 32,
@@ -99,6 +112,8 @@ def recommend(
         soon = f"{family}, soon" if chosen.get("to_accuracy") is not None else ""
         settings = dict(_FAMILIES.get(soon, _FAMILIES[family]))
         settings = _for_size(settings, chosen, train_size, _MOST_ROW_EPOCHS if table else _MOST_EPOCHS)
+        if family == "speednet":  # its learning rate goes with the size of the batch
+            settings["learning_rate"] *= settings["batch_size"] / _FAMILIES[family]["batch_size"]
     if chosen.get("to_accuracy") is not None:
         settings |= _soon(settings)
     if chosen.get("optimizer") in get_args(Optimizer):
@@ -159,6 +174,8 @@ def _family(model: str, train_size: int, table: bool) -> str:
         model.startswith("vgg") and model.endswith("_bn")
     ):
         return f"resnet{few}"
+    if model == "speednet":
+        return "speednet"
     if model.startswith("lenet"):
         return f"lenet{few}"
     if model.startswith("mlp"):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from etude.core.errors import EtudeError
 from etude.core.seeds import seed_everything
@@ -94,6 +95,8 @@ def start_run(
     name = model if isinstance(model, str) else type(model).__name__
     recipe = _recipe(recipe, name, data, settings, begun is not None)
     seed_everything(recipe.seed)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
     build = _build(model, data, recipe, model_settings, begun)
     net = model if isinstance(model, nn.Module) else build_network(build or {})
     origin = None
@@ -125,6 +128,11 @@ def start_run(
     session.notes = notes
     session.save()  # a run killed before its first checkpoint resumes from its start
     return session
+
+
+def _first_inputs(feed: Any) -> Tensor:
+    """Some thousand training pictures, for a model whose first layer begins with what they look like."""
+    return torch.cat([batch.inputs for batch, _ in zip(feed.evaluation("train"), range(5))])
 
 
 def _data_and_weights(

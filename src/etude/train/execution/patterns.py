@@ -31,22 +31,29 @@ def pool_sizes(graph: fx.GraphModule, node: Any) -> tuple[int, int] | None:
     """Kernel size and stride where the node is max-pooling of squares without padding, else None."""
     if not isinstance(node, fx.Node):
         return None
+    given = _pool_arguments(graph, node)
+    if given is None or given.get("return_indices") or given.get("ceil_mode"):
+        return None
+    size = _square(given.get("kernel_size"))
+    stride = _square(given.get("stride") or given.get("kernel_size"))
+    if (
+        not size
+        or not stride
+        or _square(given.get("padding", 0)) != 0
+        or _square(given.get("dilation", 1)) != 1
+    ):
+        return None
+    return size, stride
+
+
+def _pool_arguments(graph: fx.GraphModule, node: fx.Node) -> dict[str, Any] | None:
+    names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
     found = layer(graph, node)
     if type(found) is nn.MaxPool2d:
-        size, stride, rest = found.kernel_size, found.stride, (found.padding, found.dilation)
-        plain = not found.return_indices and not found.ceil_mode
-    elif node.op == "call_function" and node.target in (F.max_pool2d, torch.max_pool2d):
-        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-        given = dict(zip(names, node.args[1:])) | {k: v for k, v in node.kwargs.items() if k != "input"}
-        size = given.get("kernel_size")
-        stride = given.get("stride") or size
-        rest = (given.get("padding", 0), given.get("dilation", 1))
-        plain = not given.get("return_indices") and not given.get("ceil_mode") and len(node.args) > 0
-    else:
-        return None
-    size, stride = _square(size), _square(stride)
-    ordinary = plain and _square(rest[0]) == 0 and _square(rest[1]) == 1
-    return (size, stride) if ordinary and size and stride else None
+        return {name: getattr(found, name) for name in names}
+    if node.op == "call_function" and node.target in (F.max_pool2d, torch.max_pool2d) and node.args:
+        return dict(zip(names, node.args[1:])) | dict(node.kwargs)
+    return None
 
 
 def layer(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -22,7 +22,7 @@ SMALL_MATRIX = 1 << 16
 def relu_after_pool(graph: fx.GraphModule) -> None:
     """A ReLU before max-pooling goes after it: both orders give the same, on a quarter of the numbers."""
     for pool in list(graph.graph.nodes):
-        relu = pool.args[0] if pool.args else None
+        relu: Any = pool.args[0] if pool.args else None
         if pool_sizes(graph, pool) is None or not is_relu(graph, relu) or only_user(relu) is None:
             continue
         source = relu.args[0]
