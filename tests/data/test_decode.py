@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from etude.data.decode import REASONS, Header, Unreadable, plain, read_header, read_picture
+from etude.data.decode import REASONS, Header, Unreadable, plain, read_header, read_picture, read_pixels
 
 RAMP = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)  # 257 i, which is i of 255 in 8 bits
 
@@ -245,3 +245,32 @@ def test_no_file_and_a_named_pipe_are_no_files(tmp_path):
         with pytest.raises(Unreadable) as caught:
             read_picture(path, 3)
         assert caught.value.reason == "missing"
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_pixels_are_those_of_the_picture_by_either_way(tmp_path, mode, ending, orientation):
+    if (mode, ending) == ("CMYK", "png"):
+        return  # there is no such thing
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"picture.{ending}"
+    Image.fromarray(_colours(90, 120)).convert(mode).save(path, exif=exif)
+    for channels in (1, 3):
+        for enough in (None, 40, 1000):
+            picture = np.asarray(read_picture(path, channels, enough))
+            pixels = read_pixels(path, channels, enough)
+            assert pixels.shape[2] == channels
+            assert np.array_equal(pixels.reshape(picture.shape), picture)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 no picture"])
+def test_what_is_no_picture_has_no_pixels(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(Unreadable):
+        read_pixels(tmp_path / "a.jpg", 3)
+    whole = _whole("jpeg")
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Unreadable, match="damaged"):
+        read_pixels(tmp_path / "a.jpg", 3)

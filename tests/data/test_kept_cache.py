@@ -157,13 +157,15 @@ def test_what_is_wanted_is_decoded_first(tmp_path, monkeypatch):
     monkeypatch.setattr(lazy, "keep_file", watched)
     monkeypatch.setattr(kept_cache, "threads_for", lambda paths: 1)
     images = look_at_files(paths, image_size=48).images
+    images.ask([0])
+    while not decoded:
+        time.sleep(0.01)
     order = [40, 3, 17, 29]
     images.ask(order)
-    go.set()
+    threading.Timer(0.5, go.set).start()
     images.wait([17])
     images.wait()
-    assert [row for row in decoded[:4] if row != 17] == [40, 3, 29]  # 17 may have come forward
-    assert 17 in decoded[:4]
+    assert decoded[:5] == [0, 17, 40, 3, 29]
     assert sorted(decoded) == list(range(len(paths)))
 
 
@@ -308,7 +310,7 @@ def test_large_pictures_are_kept_smaller_in_their_proportions(tmp_path, size, ke
         expected = tv.resize(image, list(found.shape[:2]), antialias=True).permute(1, 2, 0)
         differences = np.abs(found.astype(int) - expected.numpy())
         if size[1] > 400 and ending == "jpg":  # libjpeg made it smaller before
-            assert differences.mean() < 3
+            assert differences.mean() < 5
         else:
             assert differences.max() <= 1
 

@@ -13,7 +13,7 @@ from etude.train.fit import Epoch, fit
 from etude.train.recipe import Recipe
 from etude.train.recommended import recommend
 from etude.train.schedule import learning_rate_at
-from etude.train.target import AT_LEAST, at_least, cycle_ends, reaches
+from etude.train.target import AT_LEAST, AT_MOST, at_least, at_most, cycle_ends, reaches
 
 
 @pytest.mark.parametrize(("right", "count"), [(4950, 5000), (261, 270), (50, 50), (1, 10), (0, 10)])
@@ -33,14 +33,19 @@ def test_nine_times_in_ten_the_truth_is_above_the_bound():
     assert 0.88 < covered < 0.93
 
 
-def test_within_a_cycle_the_bound_decides_and_at_its_end_the_accuracy():
+def test_the_two_bounds_are_mirror_images():
+    assert at_most(0.97, 400) == pytest.approx(1 - at_least(0.03, 400))
+    assert at_most(1.0, 50) == 1.0
+
+
+def test_within_a_cycle_the_lower_bound_decides_and_at_its_end_the_upper():
     recipe = Recipe(to_accuracy=0.9)
-    hopeful = {"accuracy": 0.905, AT_LEAST: 0.895}
-    assert not reaches(hopeful, recipe, cycle_ended=False)
-    assert reaches(hopeful, recipe, cycle_ended=True)
-    assert reaches({"accuracy": 0.92, AT_LEAST: 0.901}, recipe, cycle_ended=False)
-    assert not reaches({"accuracy": 0.899, AT_LEAST: 0.89}, recipe, cycle_ended=True)
-    assert not reaches(hopeful, Recipe(), cycle_ended=True)
+    near = {"accuracy": 0.895, AT_LEAST: 0.885, AT_MOST: 0.905}
+    assert not reaches(near, recipe, cycle_ended=False)
+    assert reaches(near, recipe, cycle_ended=True)
+    assert reaches({"accuracy": 0.92, AT_LEAST: 0.901, AT_MOST: 0.93}, recipe, cycle_ended=False)
+    assert not reaches({"accuracy": 0.88, AT_LEAST: 0.87, AT_MOST: 0.89}, recipe, cycle_ended=True)
+    assert not reaches(near, Recipe(), cycle_ended=True)
 
 
 def test_cycles_double_and_each_is_torchs_one_cycle():

@@ -24,7 +24,8 @@ def main() -> None:
     task = Classification(build_model("resnet18"))  # decides how a batch lies in memory
     seen = 0
     if arguments.epochs:
-        feed = as_feed(load_data(arguments.folder, image_size=224, seed=arguments.seed), recipe, None, task)
+        data = load_data(arguments.folder, image_size=224, seed=arguments.seed, room_to_crop=True)
+        feed = as_feed(data, recipe, None, task)
         for epoch in range(arguments.epochs):
             for inputs, _labels in feed.batches(epoch):
                 assert inputs.dtype == torch.float32

@@ -1,6 +1,6 @@
 """A torch loop tuned by hand: data in memory as bytes, one gather a batch, fused optimiser, channels innermost.
 
-The process keeps its memory (glibc) and flushes denormals; products are bf16 where the processor has tiles for them.
+The process keeps its memory (glibc) and flushes denormals; products are bf16 where the processor has instructions for them.
 """
 
 import contextlib
@@ -43,8 +43,9 @@ def tune_process():
 def train(job: Job) -> float:
     tune_process()
     torch.manual_seed(job.seed)
-    has_amx = Path("/proc/cpuinfo").exists() and "amx_bf16" in Path("/proc/cpuinfo").read_text()
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_amx)
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    has_bf16 = "amx_bf16" in flags or "avx512_bf16" in flags
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=has_bf16)
     x, y = load(job, "train")
     pixels = x.float().div_(255)
     mean, std = (f(pixels, dim=(0, 2, 3), keepdim=True) for f in (torch.mean, torch.std))

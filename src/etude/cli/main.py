@@ -61,6 +61,9 @@ ABOUT = Text(
 def main(argv: list[str] | None = None) -> int:
     """Run ``etude`` with ``argv`` (default: the process's own arguments) and return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a pipe on Windows may know no Chinese
+            stream.reconfigure(errors="replace")
     lang = choose_language(_asked_language(argv))
     try:
         if argv[:1] == ["--lang"]:  # it may stand before the command too

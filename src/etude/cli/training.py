@@ -161,16 +161,21 @@ def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
 
 def _tell_target(target: float, results: dict[str, Any], output: Output) -> None:
     """Whether the accuracy asked for was reached; that it was not is told under ``--quiet`` too."""
-    shown, at_least = results["validation_accuracy"], results["validation_accuracy_at_least"]
+    shown, low, high = (results[f"validation_accuracy{end}"] for end in ("", "_at_least", "_at_most"))
     measured = Text(
-        en=f"validation accuracy {shown:.2%} (with 90 % confidence at least {at_least:.2%})",
-        zh=f"验证集准确率 {shown:.2%}（以 90% 的置信度不低于 {at_least:.2%}）",
+        en=f"validation accuracy {shown:.2%} (at least {low:.2%}, at most {high:.2%}, each with 90 % confidence)",
+        zh=f"验证集准确率 {shown:.2%}（分别以 90% 的置信度：不低于 {low:.2%}，不高于 {high:.2%}）",
     )
     if results["reached"]:
+        word = (
+            Text(en="Reached", zh="达到")
+            if shown >= target
+            else Text(en="Not to be told from", zh="与目标已无法区分：")
+        )
         output.say(
             Text(
-                en=f"Reached {target:.4g} after step {results['steps']:,}: {measured.en}.",
-                zh=f"在第 {results['steps']:,} 步达到 {target:.4g}：{measured.zh}。",
+                en=f"{word.en} {target:.4g} after step {results['steps']:,}: {measured.en}.",
+                zh=f"第 {results['steps']:,} 步{word.zh} {target:.4g}：{measured.zh}。",
             )
         )
         return

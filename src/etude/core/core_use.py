@@ -30,7 +30,7 @@ class CoreUse:
 
     def free(self, threads: int) -> int:
         """How many of ``threads`` find a core of their own; at least 1."""
-        free = (os.cpu_count() or 1) - int(self.others() + 1 - _TAKEN)
+        free = (os.cpu_count() or 1) - int(self.others() + (1 - _TAKEN))  # 0.4 of a core counts as one
         return max(1, min(threads, free))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,31 @@ def choose_device(asked: str = "auto") -> torch.device:
             zh=f"device 为“{asked}”，但本机没有该设备；请用 cpu，或用 auto 自动选择。",
         ) from None
     return device
+
+
+def sum_dtype(device: torch.device | str) -> torch.dtype:
+    """The format in which sums of many numbers are kept on a device: float64, or float32 on MPS, which has no float64."""
+    import torch
+
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64
+
+
+def multiplies_bf16(device: torch.device | str) -> bool:
+    """Whether torch computes matrix products in bfloat16 on a device, fast or not; it is tried out."""
+    import torch
+
+    kind = torch.device(device).type
+    try:
+        if not torch.amp.is_autocast_available(kind):
+            return False
+        ones = torch.ones(2, 2, device=device)
+        with warnings.catch_warnings():  # where it cannot, autocast may warn and go on in float32
+            warnings.simplefilter("ignore")
+            with torch.autocast(kind, dtype=torch.bfloat16):
+                product = ones @ ones
+        return product.dtype == torch.bfloat16 and bool((product == 2).all())
+    except (RuntimeError, NotImplementedError, TypeError, AssertionError):
+        return False
 
 
 @functools.cache
@@ -84,18 +110,30 @@ def available_memory() -> int:
 
 
 def tune_process() -> dict[str, bool]:
-    """Settings of the whole process that make CPU training faster. Only the command line calls this.
+    """Settings of the whole process that make training faster. Only the command line calls this.
 
     glibc gives large blocks back to the system after each use and faults them in again at the next step;
     told to keep them, the same step is a fifth faster. Denormals are flushed to zero because arithmetic
     on them is up to a hundred times slower; this must happen before torch starts its threads.
+
+    On CUDA, float32 products use TF32, and cuDNN times its algorithms for each shape and keeps the fastest. (Another
+    process may time them otherwise and keep another one, which rounds otherwise.)
 
     Returns:
         what was set, for the run's record.
     """
     import torch
 
-    return {"malloc_keeps_memory": _keep_malloc_arenas(), "flush_denormal": torch.set_flush_denormal(True)}
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    return {
+        "malloc_keeps_memory": _keep_malloc_arenas(),
+        "flush_denormal": torch.set_flush_denormal(True),
+        "cudnn_benchmark": cuda,
+        "tf32": cuda,
+    }
 
 
 def _keep_malloc_arenas() -> bool:

@@ -28,7 +28,7 @@ def seed_everything(seed: int) -> None:
 
 
 def generator_states() -> dict[str, Any]:
-    """The states of the default generators. Tensors are uint8; the rest is plain JSON."""
+    """The states of the default generators. Tensors (``torch``, ``cuda``) are uint8; the rest is plain JSON."""
     import numpy
     import torch
 
@@ -37,6 +37,7 @@ def generator_states() -> dict[str, Any]:
     return {
         "torch": torch.get_rng_state(),
         "cuda": list(torch.cuda.get_rng_state_all()) if torch.cuda.is_available() else [],
+        "mps": torch.mps.get_rng_state().tolist() if torch.backends.mps.is_available() else [],
         "numpy": [kind, [int(key) for key in keys], int(position), int(has_gauss), float(gauss)],
         "python": [version, list(internal), gauss_next],
     }
@@ -50,6 +51,8 @@ def restore_generators(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(states["cuda"])
+    if states.get("mps") and torch.backends.mps.is_available():  # older checkpoints have none
+        torch.mps.set_rng_state(torch.tensor(states["mps"], dtype=torch.uint8))
     kind, keys, position, has_gauss, gauss = states["numpy"]
     numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), position, has_gauss, gauss))
     version, internal, gauss_next = states["python"]

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from etude.data.transfer import send
+
 
 def flip_and_crop(pixels: Tensor, chance: torch.Generator, which: Collection[str]) -> Tensor:
     """Mirror half of the pictures (``"flip"``); pad each and crop it back at a random place (``"crop"``).
@@ -43,7 +45,7 @@ def draw_mirrored(batch: int, chance: torch.Generator) -> Tensor:
 def mirror_some(pixels: Tensor, mirrored: Tensor) -> Tensor:
     """``pixels`` ``[batch, channels, height, width]`` with those mirrored that ``mirrored`` (bool ``[batch]``) says."""
     if pixels.device.type != "cpu":  # a GPU would have to wait for the count of them
-        return torch.where(mirrored.to(pixels.device).view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+        return torch.where(send(mirrored, pixels.device).view(-1, 1, 1, 1), pixels.flip(-1), pixels)
     inner = pixels.is_contiguous(memory_format=torch.channels_last)
     pictures = (
         pixels.permute(0, 2, 3, 1) if inner else pixels.contiguous()
@@ -87,6 +89,7 @@ def _gathered(pixels: Tensor, down: Tensor, right: Tensor, tall: int, wide: int)
     _, _, height, width = pixels.shape
     padded, device = F.pad(pixels, (wide, wide, tall, tall)), pixels.device
     which = torch.arange(len(padded), device=device).view(-1, 1, 1)
-    rows = (down.view(-1, 1) + torch.arange(height)).to(device).unsqueeze(2)  # [batch, height, 1]
-    columns = (right.view(-1, 1) + torch.arange(width)).to(device).unsqueeze(1)  # [batch, 1, width]
+    top, left = send(torch.stack((down, right)), device).unsqueeze(2)
+    rows = (top + torch.arange(height, device=device)).unsqueeze(2)  # [batch, height, 1]
+    columns = (left + torch.arange(width, device=device)).unsqueeze(1)  # [batch, 1, width]
     return padded.permute(0, 2, 3, 1)[which, rows, columns].permute(0, 3, 1, 2)

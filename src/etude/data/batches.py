@@ -16,6 +16,7 @@ from etude.data.dataset import Examples, ImageData
 from etude.data.normalise import Normalisation
 from etude.data.prefetch import prefetch
 from etude.data.source import Source, fits_memory
+from etude.data.transfer import send
 
 EVALUATION_BATCH_SIZE = 1000
 _NUMBERS = 1 << 24  # inputs that evaluation takes at once: 111 pictures of 224 pixels, 1,000 of 64
@@ -71,6 +72,7 @@ class ImageBatches:
         self._depth = prefetch
         self._normalise = Normalisation(data.mean, data.std, self.device, self.channels_last)
         self._sources: dict[int, Source] = {}
+        self._parts: dict[int, tuple[Source, Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -80,12 +82,16 @@ class ImageBatches:
     def batches(self, epoch: int, after: int = 0) -> Iterator[Batch]:
         """The batches of ``epoch`` (from 0), without the first ``after`` of them."""
         made = self._batches(epoch, after)
+        if self._depth:
+            self._part(
+                self.data.train
+            )  # by this thread, which may use more cores than the one that works ahead
         yield from prefetch(made, self._depth) if self._depth else made
 
     def _batches(self, epoch: int, after: int) -> Iterator[Batch]:
         source, rows, labels = self._part(self.data.train)
-        order = torch.from_numpy(epoch_order(len(labels), self.seed, epoch)).to(self.device)
-        rows, labels = rows.index_select(0, order.to(rows.device)), labels.index_select(0, order)
+        order = torch.from_numpy(epoch_order(len(labels), self.seed, epoch))
+        rows, labels = (each.index_select(0, send(order, each.device)) for each in (rows, labels))
         source.ask(rows[after * self.batch_size :])
         for place in range(after, len(self)):
             here = slice(place * self.batch_size, (place + 1) * self.batch_size)
@@ -114,6 +120,12 @@ class ImageBatches:
 
     def _part(self, examples: Examples) -> tuple[Source, Tensor, Tensor]:
         """Where the pictures are, the rows of this part among them (where these are wanted), and their labels."""
+        if id(examples) not in self._parts:
+            with torch.inference_mode(False):  # they outlive a block in which they may be asked for first
+                self._parts[id(examples)] = self._located(examples)
+        return self._parts[id(examples)]
+
+    def _located(self, examples: Examples) -> tuple[Source, Tensor, Tensor]:
         key = id(examples.images)
         if key not in self._sources:
             self._sources[key] = Source(examples.images, self.device, self._innermost(examples.images))

@@ -48,6 +48,7 @@ def load_data(
     seed: int = 0,
     validation_size: int | float | None = None,
     image_size: int | None = None,
+    room_to_crop: bool = False,
     target: str | None = None,
     task: TableTask | None = None,
     progress: Progress = None,
@@ -62,6 +63,8 @@ def load_data(
         seed: the split follows from it.
         validation_size: examples held out of the training part (an int), or a fraction of it (a float below 1).
         image_size: the side of the squares that a folder's pictures become, in pixels.
+        room_to_crop: keep a folder's pictures larger than that, for random resized crops to be cut from; they are
+            decoded as they are first wanted. No difference elsewhere.
         target: the column of a table to be learnt; None: one called target, label, class or y, else the last one.
         task: what to do with it, classification or regression; None: classification of text and of at most 20
             different whole numbers.
@@ -82,6 +85,8 @@ def load_data(
         "validation_size": validation_size,
         "image_size": image_size,
     }
+    if room_to_crop:
+        load["room_to_crop"] = True
     _check_sizes(validation_size, image_size)
     named = name in list_datasets() and (isinstance(name_or_path, str) or not Path(name).is_dir())
     entry = list_datasets()[name] if named else None
@@ -112,9 +117,8 @@ def load_data(
         from etude.data.folder import load_folder
 
         fraction = 0.15 if validation_size is None else validation_size
-        data = load_folder(
-            path, seed=seed, validation_fraction=fraction, image_size=image_size, progress=progress
-        )
+        sizes = {"image_size": image_size, "room_to_crop": room_to_crop}
+        data = load_folder(path, seed=seed, validation_fraction=fraction, **sizes, progress=progress)
     split = {**data.split, "sha256": _rows_hash(data.train, data.validation, data.test)}
     return replace(data, split=split, source={**data.source, "load": load})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from etude.data.transfer import send
+
 _GREY = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 _OPERATIONS = 3
 
@@ -45,13 +47,12 @@ def adjust(values: Tensor, factors: Tensor, order: Tensor) -> Tensor:
         factors: float32 ``[batch, 3]``: 1 leaves a picture as it is, 0 leaves only the plainer one.
         order: int64 ``[batch, 3]``: which of the three comes first, second, last.
     """
-    for operation in order.unbind(1):
-        factor = factors.gather(1, operation.unsqueeze(1)).view(-1, 1, 1, 1)
-        by_mean, by_grey = ((operation == number).float().view(-1, 1, 1, 1) for number in (1, 2))
+    factors = factors.gather(1, order)
+    if values.shape[1] == 1:  # already in grey: nothing to blend with
+        factors = factors.masked_fill(order == 2, 1.0)
+    weights = send(torch.stack((factors, (order == 1).float(), (order == 2).float())), values.device)
+    for factor, by_mean, by_grey in weights.permute(2, 0, 1)[..., None, None, None].unbind():
         grey = _grey(values)
-        if values.shape[1] == 1:  # already in grey: nothing to blend with
-            factor = torch.where(by_grey.bool(), torch.ones_like(factor), factor)
-        factor, by_mean, by_grey = (each.to(values.device) for each in (factor, by_mean, by_grey))
         plainer = (1 - factor) * (by_mean * grey.mean((1, 2, 3), keepdim=True) + by_grey * grey)
         values = (factor * values).add_(plainer).clamp_(0, 1)
     return values
@@ -80,8 +81,8 @@ def turn_hue(values: Tensor, turns: Tensor) -> Tensor:
     hue = torch.where(
         values[:, :1] == top, blue - green, torch.where(values[:, 1:2] == top, 2 + red - blue, 4 + green - red)
     )  # sixths of a turn
-    hue = hue + 6 * turns.to(values.device).view(-1, 1, 1, 1)
+    hue = hue + 6 * send(turns, values.device).view(-1, 1, 1, 1)
     # each channel is full for two sixths of the wheel, empty for two, and rises and falls in between
-    corner = torch.tensor([5.0, 3.0, 1.0], device=values.device).view(1, 3, 1, 1)
+    corner = send(torch.tensor([5.0, 3.0, 1.0]), values.device).view(1, 3, 1, 1)
     k = (corner + hue).remainder(6)
     return top - span * torch.minimum(k, 4 - k).clamp(0, 1)

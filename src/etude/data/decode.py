@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from etude.core.text import Text
+from etude.data.jpeg import decode_jpeg
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs: 512 MiB in colour
 
@@ -67,7 +67,7 @@ def read_header(path: Path, content: bytes | None = None) -> Header:
             # a PNG would be decoded whole to find this; Pillow turns TIFFs itself
             if image.format not in ("PNG", "TIFF") and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
                 width, height = height, width
-            return Header(width, height, _is_grey(image), image.format in ("JPEG", "MPO"))
+            return Header(width, height, _is_grey(image), _is_jpeg(image))
     except Exception as error:  # a damaged file makes Pillow's plugins raise nearly anything
         raise Unreadable(_reason(error)) from None
 
@@ -95,6 +95,30 @@ def read_picture(path: Path, channels: int, enough: int | None = None) -> Image.
         raise Unreadable(_reason(error)) from None
 
 
+def read_pixels(path: Path, channels: int, enough: int | None = None) -> np.ndarray:
+    """`read_picture` as uint8 ``[height, width, channels]``; JPEGs that are decoded whole come by a faster way.
+
+    Raises:
+        Unreadable: it is no picture, or it is cut short.
+    """
+    try:
+        check_file(path)
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            _check_size(image)
+            direct = _is_jpeg(image) and (image.mode, channels) in (("RGB", 3), ("L", 1), ("L", 3))
+            direct = (
+                direct and (enough is None or draft_scale(image.size, enough) == 1) and not _is_turned(image)
+            )
+        pixels = decode_jpeg(content, channels) if direct else None
+    except Exception as error:
+        raise Unreadable(_reason(error)) from None
+    if pixels is not None:
+        return pixels
+    picture = read_picture(path, channels, enough)
+    return np.array(picture).reshape(picture.height, picture.width, channels)  # a copy: torch wants it writable
+
+
 def draft_scale(size: tuple[int, int], enough: int) -> int:
     """By what a JPEG of this size is divided when it is decoded, its sides rounded up: 8, 4, 2 or 1."""
     return next((scale for scale in (8, 4, 2) if min(size) >= scale * enough), 1)
@@ -112,9 +136,8 @@ def plain(image: Image.Image, channels: int) -> Image.Image:
 def _plain(image: Image.Image, channels: int) -> Image.Image:
     """`plain`; an image that is so already is not copied, which costs a tenth of decoding it."""
     image.load()
-    with contextlib.suppress(Exception):  # a picture with damaged EXIF is still a picture
-        if image.getexif().get(_ORIENTATION, 1) != 1:  # the call copies the picture in any case
-            image = ImageOps.exif_transpose(image)
+    if _is_turned(image):
+        image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _narrowed(image)
     elif image.has_transparency_data:
@@ -147,6 +170,17 @@ def _narrowed(image: Image.Image) -> Image.Image:
     span = high / 2 - low / 2
     scaled = (values / 2 - low / 2) * (255.0 / span) if span > 0 else np.zeros_like(values)
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def _is_turned(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION, 1) != 1
+    except Exception:  # a picture with damaged EXIF is still a picture
+        return False
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO")
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -32,7 +32,7 @@ from etude.data.split import stratified_split
 TEST_SHARE = 0.15
 """Held out as the test part where the folder has none."""
 
-SAMPLE = 500
+SAMPLE = 256
 """How many training pictures give mean and standard deviation where training does not wait for all of them."""
 
 

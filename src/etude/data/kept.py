@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from etude.data.random_resized_crop import Boxes
@@ -28,11 +27,9 @@ def kept_size(height: int, width: int, shorter: int) -> tuple[int, int]:
     return max(round(height * factor), 1), max(round(width * factor), 1)
 
 
-def keep(image: Image.Image, shorter: int) -> np.ndarray:
-    """A picture in mode L or RGB, all of it, as it is kept: uint8 ``[height, width, channels]``; see `kept_size`."""
-    pixels = np.array(image)  # a copy, because torch wants it writable
-    pixels = pixels.reshape(image.height, image.width, -1)
-    size = kept_size(image.height, image.width, shorter)
+def keep(pixels: np.ndarray, shorter: int) -> np.ndarray:
+    """A picture, uint8 ``[height, width, channels]``, as it is kept; see `kept_size`."""
+    size = kept_size(*pixels.shape[:2], shorter)
     if size != pixels.shape[:2]:
         batch = torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
         batch = F.interpolate(batch, size=size, mode="bilinear", antialias=True)
@@ -120,8 +117,9 @@ class KeptPictures:
         self.wait(rows)
         if not len(rows):
             return torch.empty((0, *self.shape[1:]), dtype=torch.uint8)
-        return stretch_each([self._picture(row) for row in rows], boxes, self.shape[2:], mirrored, run)
+        return stretch_each([self.whole(row) for row in rows], boxes, self.shape[2:], mirrored, run)
 
-    def _picture(self, row: int) -> np.ndarray:
+    def whole(self, row: int) -> np.ndarray:
+        """A picture as it is kept, once it is there: uint8 ``[height, width, channels]``."""
         (height, width), start, channels = self._sizes[row], self._offsets[row], self.shape[1]
         return self._pixels[start : start + height * width * channels].reshape(height, width, channels)

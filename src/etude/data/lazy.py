@@ -69,6 +69,8 @@ class LazyPictures(KeptPictures):
         wanted = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
         if not self._work.has(wanted):
             self._start()
+            if rows is not None:
+                self._work.bring_forward(wanted)
             self._work.wait(wanted, progress)
 
     def _start(self) -> None:
@@ -110,9 +112,11 @@ class _Work:
     def stop(self) -> None:
         self._stopped = True
 
-    def wait(self, rows: np.ndarray, progress: Progress) -> None:
+    def bring_forward(self, rows: np.ndarray) -> None:
         with self._changed:
             self._first.extend(rows[~self._taken[rows]].tolist())
+
+    def wait(self, rows: np.ndarray, progress: Progress) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self.has(rows) or self._error, _PATIENCE)

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from etude.data.transfer import send
+
 
 def mixing_shares(batch: int, chance: torch.Generator, alpha: float) -> Tensor:
     """How much of each example stays its own, float32 ``[batch]`` on the CPU, from Beta(alpha, alpha).
@@ -32,7 +34,7 @@ def mixup(inputs: Tensor, labels: Tensor, shares: Tensor, num_classes: int) -> t
     Returns:
         the mixed inputs, in the layout of ``inputs``; and the share of each class, float32 ``[batch, num_classes]``.
     """
-    shares = shares.to(inputs.device)
+    shares = send(shares, inputs.device)
     before = torch.arange(-1, len(inputs) - 1, device=inputs.device) % len(inputs)
     own = shares.view(-1, *[1] * (inputs.ndim - 1))
     mixed = own * inputs + (1 - own) * inputs[before]

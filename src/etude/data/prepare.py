@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from etude.core.errors import EtudeError
-from etude.data.decode import REASONS, Header, Unreadable, draft_scale, plain, read_picture
+from etude.data.decode import REASONS, Header, Unreadable, draft_scale, plain, read_picture, read_pixels
 
 _LARGEST, _SMALLEST, _MULTIPLE = 64, 16, 8  # of the side chosen for a folder, in pixels
 _DRAFT = 2.0  # a JPEG is decoded at no less than this many times the size it is wanted in
@@ -114,7 +114,7 @@ def keep_file(path: Path, preparation: dict[str, Any]) -> np.ndarray:
         return np.ascontiguousarray(prepare_file(path, preparation).pixels.transpose(1, 2, 0))
     from etude.data.kept import keep
 
-    return keep(read_picture(path, preparation["channels"], preparation["keep"]), preparation["keep"])
+    return keep(read_pixels(path, preparation["channels"], preparation["keep"]), preparation["keep"])
 
 
 def size_to_keep(header: Header, preparation: dict[str, Any]) -> tuple[int, int]:
@@ -133,7 +133,8 @@ def _prepared(image: Image.Image, preparation: dict[str, Any]) -> Prepared:
     if "keep" in preparation:
         from etude.data.kept import KeptPictures, keep
 
-        whole = keep(image, preparation["keep"])
+        pixels = np.array(image).reshape(image.height, image.width, -1)
+        whole = keep(pixels, preparation["keep"])
         shape = tuple(preparation[name] for name in ("channels", "height", "width"))
         sizes, start = np.array([whole.shape[:2]], dtype=np.int64), np.zeros(1, dtype=np.int64)
         return Prepared(KeptPictures(whole.reshape(-1), start, sizes, shape)[0], False)

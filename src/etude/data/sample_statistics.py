@@ -1,19 +1,19 @@
-"""Mean and standard deviation of some pictures, large ones too: by counting their grey levels."""
+"""Mean and standard deviation of some pictures, by counting their grey levels."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-_AT_ONCE = 16  # pictures; more would leave the processor's cache
+from etude.data.kept import KeptPictures
+
+_STEP = 4  # every fourth pixel of every fourth row is counted of pictures that are kept larger
 
 
-def sample_statistics(images: Any, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What `etude.data.catalog.channel_statistics` computes, exact too, several times as fast for large pictures.
+def sample_statistics(images: KeptPictures, rows: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What `etude.data.catalog.channel_statistics` computes, exact too, of pictures as they are kept.
 
     Args:
-        images: uint8 ``[n, channels, height, width]``, or what can be indexed like it.
+        images: the pictures; of those kept larger than a network takes them, every `_STEP`-th pixel both ways counts.
         rows: which of them; at least one.
 
     Returns:
@@ -21,10 +21,12 @@ def sample_statistics(images: Any, rows: np.ndarray) -> tuple[tuple[float, ...],
         deviation 1.
     """
     counts = np.zeros((images.shape[1], 256), dtype=np.int64)
-    for start in range(0, len(rows), _AT_ONCE):
-        some = images[rows[start : start + _AT_ONCE]]
+    images.wait(rows)
+    for row in rows:
+        whole = images.whole(row)
+        step = 1 if whole.shape[:2] == images.shape[2:] else _STEP
         for channel, count in enumerate(counts):
-            count += np.bincount(some[:, channel].ravel(), minlength=256)
+            count += np.bincount(whole[::step, ::step, channel].ravel(), minlength=256)
     levels, total = np.arange(256), counts.sum(1)
     sums, squares = counts @ levels, counts @ levels**2
     means = tuple(float(each) for each in sums / total / 255)

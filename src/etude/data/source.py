@@ -32,6 +32,7 @@ class Source:
         self._kept = images if isinstance(images, KeptPictures) else None
         self._channels_last = channels_last
         self._pool = torch.empty(0) if self._kept is not None else _pool(images, device, channels_last)
+        self._threads = torch.get_num_threads()  # of this thread: one that works ahead has a single one
         self._workers: Workers | None = None
         self.size: tuple[int, int] = (int(images.shape[2]), int(images.shape[3]))
         """Height and width of a picture as the network takes it."""
@@ -77,7 +78,7 @@ class Source:
 
     def _each(self, work: Callable[[int], None], items: Iterable[int]) -> Iterable[None]:
         if self._workers is None:
-            self._workers = Workers(torch.get_num_threads())
+            self._workers = Workers(self._threads)
         return self._workers.map(work, items)
 
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from etude.data.transfer import send
+
 Map = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
 """`map`, or that of an executor."""
 
@@ -82,9 +84,9 @@ def stretch_each(
 
 def _stretch_together(pixels: Tensor, top: Tensor, left: Tensor, tall: Tensor, wide: Tensor) -> Tensor:
     batch, _, height, width = pixels.shape
-    rows = _samples(top, tall, height).view(batch, height, 1).expand(-1, -1, width)
-    columns = _samples(left, wide, width).view(batch, 1, width).expand(-1, height, -1)
-    grid = torch.stack((columns, rows), dim=-1).to(pixels.device)
+    rows = send(_samples(top, tall, height), pixels.device).view(batch, height, 1).expand(-1, -1, width)
+    columns = send(_samples(left, wide, width), pixels.device).view(batch, 1, width).expand(-1, height, -1)
+    grid = torch.stack((columns, rows), dim=-1)
     sampled = F.grid_sample(pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return sampled.round_().to(torch.uint8)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import copy
 from typing import Any
 
 import torch
@@ -55,7 +54,8 @@ class Regression:
 
     def computed_by(self, modules: Mapping[str, Callable[..., Any]]) -> Regression:
         """The same task, whose forward passes go through ``modules["model"]``; what is trained stays what it is."""
-        other = copy(self)
+        other = object.__new__(type(self))  # once a step: copy.copy takes ten times as long
+        other.__dict__.update(self.__dict__)
         other.model = modules["model"]  # type: ignore[assignment]
         return other
 

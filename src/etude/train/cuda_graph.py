@@ -132,7 +132,14 @@ class GraphedStep:
                     with _waiting_is_an_error():
                         self._step(self._inputs)
                 _drop_gradients(self._optimizers)  # so that the capture makes them in the graph's own memory
-                with _marked_capturable(self._optimizers), torch.cuda.graph(graph, stream=side):
+                with (
+                    _marked_capturable(self._optimizers),
+                    torch.cuda.graph(
+                        graph,
+                        stream=side,
+                        capture_error_mode="thread_local",  # a thread that makes batches ahead pins memory meanwhile
+                    ),
+                ):
                     self._losses = self._step(self._inputs)
             except Exception:
                 _free_generator(device)

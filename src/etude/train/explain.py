@@ -29,14 +29,20 @@ def explain(choices: Choices, recipe: Recipe) -> list[Text]:
 
 
 def _device(choices: Choices, recipe: Recipe) -> Text:
-    if choices.device == "cpu":
-        name = cpu_name()
-    elif choices.device.startswith("cuda"):
-        name = torch.cuda.get_device_name(choices.device)
-    else:
-        name = choices.device
+    name = _device_name(torch.device(choices.device))
     en, zh = _asked("device", recipe.device != "auto") or ("the fastest there is", "本机最快的设备")
+    if not name:
+        return Text(en=f"device {choices.device}: {en}", zh=f"设备 {choices.device}：{zh}")
     return Text(en=f"device {choices.device} ({name}): {en}", zh=f"设备 {choices.device}（{name}）：{zh}")
+
+
+def _device_name(device: torch.device) -> str:
+    """Empty where the device is not there: a run may be looked at on another machine than its own."""
+    if device.type == "cpu":
+        return cpu_name()
+    if device.type == "cuda" and torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count():
+        return torch.cuda.get_device_name(device)
+    return ""
 
 
 def _precision(choices: Choices, recipe: Recipe) -> Text:
@@ -57,10 +63,12 @@ def _why_bf16(choices: Choices) -> tuple[str, str]:
             "the processor has AMX tiles, which multiply bfloat16 several times faster",
             "处理器有 AMX，bfloat16 乘法快数倍",
         )
-    return (
-        "the processor multiplies bfloat16 in AVX-512, twice as fast",
-        "处理器的 AVX-512 支持 bfloat16，乘法快一倍",
-    )
+    if has_avx512_bf16():
+        return (
+            "the processor multiplies bfloat16 in AVX-512, twice as fast",
+            "处理器的 AVX-512 支持 bfloat16，乘法快一倍",
+        )
+    return "so the run began, on another processor", "训练始于另一台机器的处理器"
 
 
 def _why_float32(choices: Choices, recipe: Recipe) -> tuple[str, str]:
@@ -93,12 +101,17 @@ def _memory_format(choices: Choices, recipe: Recipe) -> Text:
 
 def _rules(choices: Choices, recipe: Recipe) -> Text:
     if not choices.rules:
-        en, zh = _asked("rewrite", recipe.rewrite == "off") or (
-            "faster operations for the same function are known for the CPU only",
-            "只有 CPU 上才有等价且更快的运算",
-        )
         if recipe.engine == "plain":
             en, zh = "engine plain changes nothing", "plain 引擎不做任何改动"
+        elif recipe.rewrite == "off":
+            en, zh = "asked for by rewrite", "由 rewrite 指定"
+        elif choices.compile:
+            en, zh = "the compiler finds faster operations by itself", "更快的运算由编译器自行寻找"
+        else:
+            en, zh = (
+                "faster operations for the same function are known for the CPU only",
+                "只有 CPU 上才有等价且更快的运算",
+            )
         return Text(en=f"network computed as it is written: {en}", zh=f"网络按原样计算：{zh}")
     return Text(
         en="same network by faster operations, where it has them: "
@@ -115,9 +128,15 @@ def _program(choices: Choices, recipe: Recipe) -> Text:
             en="whole steps recorded as CUDA graphs: one launch in place of hundreds",
             zh="整步录制为 CUDA 图：一次启动代替数百次",
         )
-    en, zh = _asked("compile", recipe.compile == "off") or (
-        "on a CPU compiling takes longer than it saves in most runs",
-        "在 CPU 上，编译的耗时通常超过节省的时间",
+    asked = _asked("compile", recipe.compile == "off")
+    if asked is None and choices.device.startswith("cuda") and recipe.cuda_graphs == "off":
+        asked = (
+            "left out unless asked for; no CUDA graphs: asked for by cuda_graphs",
+            ("未指定则不用；不录制 CUDA 图：由 cuda_graphs 指定"),
+        )
+    en, zh = asked or (
+        "compiling takes longer than it saves in most runs",
+        "编译的耗时通常超过节省的时间",
     )
     return Text(en=f"no torch.compile: {en}", zh=f"不使用 torch.compile：{zh}")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import numpy as np
+import torch
+
 from etude.core.errors import EtudeError
 from etude.data.augmentation import Augmentation
 from etude.data.batches import ImageBatches
@@ -12,6 +15,7 @@ from etude.data.dataset import ImageData
 from etude.data.loaders import LoaderBatches, is_own_data
 from etude.data.table import TableData
 from etude.data.table_batches import TableBatches
+from etude.tasks.classification import Classification, label_range
 from etude.tasks.task import Task
 from etude.train.choices import Choices, choose
 from etude.train.recipe import Recipe
@@ -53,7 +57,9 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
     """
     if hasattr(data, "batches") and hasattr(data, "validation"):
         return data
-    choices = choices or choose(recipe, dict(task.modules))
+    choices = choices or choose(recipe, dict(task.modules), data)
+    if isinstance(task, Classification):
+        task.label_range = known_labels(data)
     feed: Feed
     if isinstance(data, ImageData):
         augmentation = Augmentation(
@@ -65,7 +71,13 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
             mixup=recipe.mixup,
         )
         feed = ImageBatches(
-            data, recipe.batch_size, recipe.seed, choices.device, augmentation, choices.channels_last
+            data,
+            recipe.batch_size,
+            recipe.seed,
+            choices.device,
+            augmentation,
+            choices.channels_last,
+            choices.prefetch,
         )
     elif isinstance(data, TableData):
         feed = TableBatches(data, recipe.batch_size, recipe.seed, choices.device)
@@ -82,6 +94,17 @@ def as_feed(data: Any, recipe: Recipe, choices: Choices | None, task: Task) -> F
             "或由它们组成的元组（训练集，验证集）。",
         )
     return feed
+
+
+def known_labels(data: Any) -> tuple[int, int] | None:
+    """The lowest and the highest label in any part of a data set that étude has read; None of any other data."""
+    if isinstance(data, ImageData):
+        parts = [part.labels for part in (data.train, data.validation, data.test)]
+    elif isinstance(data, TableData) and data.kind == "classification":
+        parts = [part.targets for part in (data.train, data.validation, data.test)]
+    else:
+        return None
+    return label_range(torch.from_numpy(np.concatenate(parts)))
 
 
 def steps_per_epoch(feed: Feed, recipe: Recipe) -> int:

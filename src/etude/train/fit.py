@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,28 +83,25 @@ def fit(
 
 def train_step(state: State, batch: Any, learning_rate: float) -> dict[str, Tensor]:
     """One update for each part of the task; the losses, detached."""
-    if state.choices.graphs:
+    count = _examples(batch)
+    if state.choices.graphs and _is_tensors(batch):
         losses = _recorded(state, batch)(batch, learning_rate)
     else:
         set_rates(state.optimizers.values(), learning_rate)
-        losses = _update(state, batch)
-    state.step, state.position, state.examples = (
-        state.step + 1,
-        state.position + 1,
-        state.examples + _examples(batch),
-    )
+        losses = _update(state, batch, count)
+    state.step, state.position, state.examples = state.step + 1, state.position + 1, state.examples + count
     if state.average:
         state.average.update(state.step)
     return losses
 
 
-def _update(state: State, batch: Any) -> dict[str, Tensor]:
-    losses, count = {}, _examples(batch)
+def _update(state: State, batch: Any, count: int) -> dict[str, Tensor]:
+    losses = {}
     for mode in state.modes:
         mode.set()
     for part in state.execution.parts(batch):
         losses[part.name] = loss = _update_part(state, part)
-        state.loss_sums[part.name].add_(loss, alpha=count)
+        state.add_loss(part.name, loss, count)
     return losses
 
 
@@ -121,9 +119,9 @@ def _update_part(state: State, part: Part) -> Tensor:
 def _recorded(state: State, batch: Any) -> GraphedStep:
     """The step as a CUDA graph, recorded with the first batch of this process."""
     if state.recorded is None:
-        kind = type(batch)
+        make = getattr(type(batch), "_make", type(batch))  # named tuples take their parts one by one
         state.recorded = GraphedStep(
-            lambda tensors: _update(state, kind(*tensors)),
+            lambda tensors: _update(state, make(tensors), len(tensors[0])),
             batch,
             modules=state.task.modules,
             optimizers=state.optimizers,
@@ -151,8 +149,8 @@ def _backward(state: State, optimizer: torch.optim.Optimizer | Combined, part: P
 def _gate(state: State, optimizer: torch.optim.Optimizer | Combined, loss: Tensor, name: str) -> None:
     """See to it that a loss that is not finite updates nothing: at once, or by a flag on the GPU read later."""
     if not state.checks_late:
-        if not loss.isfinite():
-            raise not_finite(state, name, loss.item())
+        if not math.isfinite(value := loss.item()):
+            raise not_finite(state, name, value)
         return
     state.finite.logical_and_(loss.isfinite())
     # fused kernels leave everything as it is where found_inf is 1
@@ -201,6 +199,10 @@ def measure(state: State, part: Any) -> dict[str, float]:
         module.eval()
     with torch.inference_mode(), state.autocast():
         return state.execution.evaluate(part)
+
+
+def _is_tensors(batch: Any) -> bool:
+    return isinstance(batch, (tuple, list)) and all(isinstance(part, Tensor) for part in batch)
 
 
 def _examples(batch: Any) -> int:

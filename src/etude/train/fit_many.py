@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.func import vmap
 from torch.utils.data import TensorDataset
 
+from etude.core.devices import sum_dtype
 from etude.core.errors import EtudeError
 from etude.data.batches import EVALUATION_BATCH_SIZE, ImageBatches, epoch_order
 from etude.data.dataset import ImageData
+from etude.data.transfer import send
 from etude.train.recipe import Recipe
 from etude.train.schedule import learning_rate_at
 from etude.train.stacked import StackedModel
@@ -42,8 +44,8 @@ class ManyStep:
 class ManyEpoch:
     """One epoch (counted from 0) of all members.
 
-    ``losses`` float64 ``[members]``, the means of the training losses; ``validation``, if there is such a
-    part: ``loss`` and, for cross-entropy, ``accuracy``, float64 ``[members]``. NaN for stopped members.
+    ``losses`` float64 (float32 on MPS) ``[members]``, the means of the training losses; ``validation``, if there is such a
+    part: ``loss`` and, for cross-entropy, ``accuracy``, of the same type. NaN for stopped members.
     """
 
     epoch: int
@@ -94,7 +96,7 @@ def fit_many(
     alive = torch.ones(len(model), dtype=torch.bool, device=model.device)
     step = epoch = 0
     while step < total and alive.any():
-        sums, examples = torch.zeros(len(model), dtype=torch.float64, device=model.device), 0
+        sums, examples = _zeros(model), 0
         for inputs, targets, shared in _batches(train, seeds, epoch, recipes[0].batch_size):
             if step == total or not alive.any():
                 break
@@ -102,7 +104,7 @@ def fit_many(
             losses, alive = _train_step(model, update, criterion, (inputs, targets, shared), rate, alive)
             count = targets.shape[0 if shared else 1]
             step, examples = step + 1, examples + count
-            sums += losses.double() * count
+            sums += losses.to(sums.dtype) * count
             yield ManyStep(step, epoch, losses, alive)
         metrics = None if validation is None else _evaluate(model, validation, loss, alive)
         yield ManyEpoch(epoch, step, sums / examples, metrics, alive)
@@ -137,13 +139,17 @@ def _train_step(
 def _evaluate(model: StackedModel, part: Pair, loss: Loss, alive: Tensor) -> dict[str, Tensor]:
     criterion = _criterion(loss, smoothing=0.0)
     names = ("loss", "accuracy") if loss == "cross_entropy" else ("loss",)
-    sums = {name: torch.zeros(len(model), dtype=torch.float64, device=model.device) for name in names}
+    sums = {name: _zeros(model) for name in names}
     for inputs, targets in zip(part[0].split(EVALUATION_BATCH_SIZE), part[1].split(EVALUATION_BATCH_SIZE)):
         outputs = model(inputs)
-        sums["loss"] += criterion(outputs, targets, True).double() * len(targets)
+        sums["loss"] += criterion(outputs, targets, True).to(sums["loss"].dtype) * len(targets)
         if "accuracy" in sums:
             sums["accuracy"] += (outputs.argmax(2) == targets).sum(1)
     return {name: torch.where(alive, total / len(part[0]), torch.nan) for name, total in sums.items()}
+
+
+def _zeros(model: StackedModel) -> Tensor:
+    return torch.zeros(len(model), dtype=sum_dtype(model.device), device=model.device)
 
 
 def _batches(train: Pair, seeds: list[int], epoch: int, batch_size: int) -> Iterator[Batch]:
@@ -153,7 +159,7 @@ def _batches(train: Pair, seeds: list[int], epoch: int, batch_size: int) -> Iter
     orders = [
         torch.from_numpy(epoch_order(len(inputs), seed, epoch)) for seed in (seeds[:1] if shared else seeds)
     ]
-    order = torch.stack(orders).to(inputs.device)  # [members or 1, examples]
+    order = send(torch.stack(orders), inputs.device)  # [members or 1, examples]
     held = inputs.new_empty(
         0
     )  # one piece of memory for every batch's inputs: new pages cost more than the copying

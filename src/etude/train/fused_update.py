@@ -12,7 +12,6 @@ from torch import Tensor
 
 from etude.train.fused_kernels import Call, Group, is_plain, kind_of
 
-_LARGE = 1 << 16  # elements; below, starting the threads takes longer than what they save
 _TRIED = 37  # elements of a tensor that is tried: some vectors of every width, and a rest
 
 Memory = dict[str, Any]
@@ -23,9 +22,8 @@ class FusedUpdate:
 
     The kernels are those that ``optimizer.step()`` calls, on the same tensors, with the settings that stand in the
     groups at that moment: the results are equal bit for bit, and checkpoints do not know of it. Left out are the
-    profiler's records, hooks, the marks for torch's compiler, and the gathering and sorting of tensors. On a CPU,
-    parameters of fewer than 65,536 elements are updated by one thread, and the counts of steps are made views of one
-    tensor, so that one addition advances them all.
+    profiler's records, hooks, the marks for torch's compiler, and the gathering and sorting of tensors. On a CPU
+    the counts of steps are made views of one tensor, so that one addition advances them all.
 
     Parameters without a gradient are skipped. The optimiser itself steps where it has memory to make: at first, and when
     a parameter has its first gradient. Memory that is replaced (by ``load_state_dict`` or ``optimizer.state[p] = …``)
@@ -87,20 +85,10 @@ class FusedUpdate:
             plan.count.add_(1)
         elif plan.steps:
             torch._foreach_add_(plan.steps, 1)
-        end, run = 0, self._kind.run
-        threads = torch.get_num_threads() if plan.small else 1
-        if threads > 1:
-            torch.set_num_threads(1)
-        try:
-            for call in plan.small:
-                start, end = end, end + len(call.params)
-                run(call, gradients[start:end], scale, found_inf)
-        finally:
-            if threads > 1:
-                torch.set_num_threads(threads)
-        for call in plan.large:
+        end = 0
+        for call in plan.calls:
             start, end = end, end + len(call.params)
-            run(call, gradients[start:end], scale, found_inf)
+            self._kind.run(call, gradients[start:end], scale, found_inf)
         if found_inf is not None and plan.steps:  # it is 1 where the kernels left everything as it was
             torch._foreach_sub_(plan.steps, [found_inf] * len(plan.steps))
 
@@ -115,15 +103,8 @@ class FusedUpdate:
         self._memories = list(optimizer.state.values())
         self._plan = None
         self._count: Tensor | None = None
-        on_cpu = all(p.device.type == "cpu" for group in self._groups for p in group["params"])
-        parts = [
-            (small, group, [p for p in group["params"] if (on_cpu and p.numel() < _LARGE) == small])
-            for small in (True, False)
-            for group in self._groups
-        ]
-        self._parts = [part for part in parts if part[2]]
-        self._params = [p for _, _, params in self._parts for p in params]
-        self._on_cpu = on_cpu
+        self._params = [p for group in self._groups for p in group["params"]]
+        self._on_cpu = all(p.device.type == "cpu" for p in self._params)
 
     def _is_outdated(self) -> bool:
         optimizer, state = self._optimizer, self._optimizer.state
@@ -138,24 +119,24 @@ class FusedUpdate:
     def _make_plan(self, having: list[bool] | None) -> _Plan | None:
         """The calls for the parameters that have a gradient; None while the optimiser lacks memory of one of them."""
         marks = iter(having or [True] * len(self._params))
-        parts = [(small, group, [p for p in params if next(marks)]) for small, group, params in self._parts]
+        parts = [(group, [p for p in group["params"] if next(marks)]) for group in self._groups]
         state, counts, calls = self._optimizer.state, self._kind.counts, []
-        for _, group, params in parts:
+        for group, params in parts:
             needed = {*self._kind.keys(group), *(["step"] if counts else [])}
             if any(needed - state.get(p, {}).keys() for p in params):
                 return None
         if counts and having is None and self._count is None and self._on_cpu:
             self._count = _in_one([state[p] for p in self._params])
-        for small, group, params in parts:
+        for group, params in parts:
             keys = self._kind.keys(group)
             memory = [[state[p][key] for p in params] for key in keys]
-            steps = [state[p]["step"] for p in params] if counts else []
-            calls.append((small, Call(group, params, keys, memory, steps)))
+            calls.append(
+                Call(group, params, keys, memory, [state[p]["step"] for p in params] if counts else [])
+            )
         return _Plan(
             having,
-            [call for small, call in calls if small and call.params],
-            [call for small, call in calls if not small and call.params],
-            [step for _, call in calls for step in call.steps],
+            [call for call in calls if call.params],
+            [step for call in calls for step in call.steps],
             self._count if having is None else None,
         )
 
@@ -164,19 +145,18 @@ class FusedUpdate:
 class _Plan:
     """The calls of one update, for as long as the same parameters have gradients.
 
-    ``having`` says which those are, None: all. The small calls come first in the order of parameters. ``steps`` are the
-    counts of all calls, ``count`` the tensor that they all are views of, if they are.
+    ``having`` says which those are, None: all. ``steps`` are the counts of all calls, ``count`` the tensor that they all
+    are views of, if they are.
     """
 
     having: list[bool] | None
-    small: list[Call]
-    large: list[Call]
+    calls: list[Call]
     steps: list[Tensor]
     count: Tensor | None
 
     def remembers(self, keys: Callable[[Group], tuple[str, ...]]) -> bool:
         """Whether the settings still ask for the memory that there is: momentum may have come or gone."""
-        return all(keys(call.group) == call.keys for call in (*self.small, *self.large))
+        return all(keys(call.group) == call.keys for call in self.calls)
 
 
 def _in_one(memories: Sequence[Memory]) -> Tensor:

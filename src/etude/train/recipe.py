@@ -184,9 +184,10 @@ class Recipe(Settings):
         gt=0,
         lt=1,
         about=Text(
-            en="stop as soon as this share of the validation part (0.99, say) is told right, with 90 % confidence or "
-            "where a cycle of the learning rate ends; what is not set is chosen to get there soon",
-            zh="验证集准确率达到该值（例如 0.99）就停止：置信度须达 90%，或恰逢学习率的一个周期结束；未设置的选项按尽快达到选择",
+            en="stop as soon as the validation part shows this accuracy (0.99, say) with 90 % confidence, or, where a cycle of "
+            "the learning rate ends, cannot rule it out; what is not set is chosen to get there soon",
+            zh="验证集以 90% 的置信度表明达到该准确率（例如 0.99）就停止；在学习率的一个周期结束时，只要不能排除已达到也停止；"
+            "未设置的选项按尽快达到选择",
         ),
     )
     keep: Literal["best", "last"] = setting(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from torch import Tensor
+import torch
 
 from etude.core.errors import EtudeError
 from etude.core.seeds import restore_generators
@@ -160,12 +160,21 @@ class Session:
         return time.monotonic() - self._saved_at >= _SECONDS_BETWEEN_CHECKPOINTS
 
     def _write_metrics(self) -> int:
-        size = self.run.append([_line(record) for record in self._held])
+        size = self.run.append([_line(*both) for both in zip(self._held, _losses(self._held))])
         self._held.clear()
         return size
 
 
-def _line(record: Step | Epoch) -> dict[str, Any]:
+def _losses(records: list[Step | Epoch]) -> Iterator[dict[str, float]]:
+    """The losses of each record as numbers; the device is waited for once, not once a step."""
+    tensors = [loss for record in records if isinstance(record, Step) for loss in record.losses.values()]
+    together = len({tensor.device for tensor in tensors}) == 1
+    numbers = iter(torch.stack(tensors).tolist() if together else [float(tensor) for tensor in tensors])
+    for record in records:
+        yield record.losses if isinstance(record, Epoch) else {name: next(numbers) for name in record.losses}
+
+
+def _line(record: Step | Epoch, losses: dict[str, float]) -> dict[str, Any]:
     """A record as a line of ``metrics.jsonl``: nothing in it depends on the clock, so equal runs have equal files."""
     line: dict[str, Any] = {
         "kind": "epoch" if isinstance(record, Epoch) else "step",
@@ -173,13 +182,11 @@ def _line(record: Step | Epoch) -> dict[str, Any]:
         "epoch": record.epoch,
     }
     if isinstance(record, Epoch):
-        only = len(record.losses) == 1
-        line["train"] = {
-            "loss" if only else f"loss_{name}": _number(loss) for name, loss in record.losses.items()
-        }
+        only = len(losses) == 1
+        line["train"] = {"loss" if only else f"loss_{name}": _number(loss) for name, loss in losses.items()}
         line["validation"] = _numbers(record.validation)
     else:
-        line["loss"] = {name: _number(loss) for name, loss in record.losses.items()}
+        line["loss"] = _numbers(losses)
         line["learning_rate"] = record.learning_rate
         if record.validation is not None:
             line["validation"] = _numbers(record.validation)
@@ -190,6 +197,6 @@ def _numbers(metrics: dict[str, float] | None) -> dict[str, float | None] | None
     return None if metrics is None else {name: _number(value) for name, value in metrics.items()}
 
 
-def _number(value: float | Tensor) -> float | None:
-    number = float(value)
+def _number(value: float) -> float | None:
+    number = float(value)  # a person's own task may give a tensor, or a number of NumPy's
     return number if math.isfinite(number) else None

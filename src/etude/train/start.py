@@ -87,7 +87,10 @@ def start_run(
     Raises:
         EtudeError: a name, a setting or the data is no good; nothing has been written.
     """
-    wishes = {"seed": _seed(recipe, settings), "task": task, "progress": progress} | (load or {})
+    wishes = {"seed": _seed(recipe, settings), "task": task, "progress": progress}
+    if settings.get("random_resized_crop", recipe is not None and recipe.random_resized_crop):
+        wishes["room_to_crop"] = True
+    wishes |= load or {}
     data, begun = _data_and_weights(data, model, weights, pretrained, wishes)
     known = isinstance(data, ImageData | TableData)
     if model is None and known:
@@ -112,7 +115,7 @@ def start_run(
             notes.append(_FROZEN_AT_RANDOM)
     kind = data.kind if isinstance(data, TableData) else task or "classification"
     made = build_task(task_record(data, kind), net, recipe.label_smoothing)
-    choices = choose(recipe, dict(made.modules))
+    choices = choose(recipe, dict(made.modules), data)
     feed = as_feed(data, recipe, choices, made)
     check_target(recipe, made.kind, feed.validation)
     tested = None

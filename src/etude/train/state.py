@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from etude.core.devices import sum_dtype
 from etude.tasks.task import Task
 from etude.train.averages import Average, load_named, named_tensors
 from etude.train.choices import Choices, choose
@@ -66,7 +67,7 @@ class State:
         judged: the step and the metrics of the last evaluation.
         checks_late: losses are checked by a flag on the device, which fused optimisers heed, so that no step
             waits for the GPU.
-        loss_sums, examples: of the epoch so far, float64 on the device.
+        loss_sums, examples: of the epoch so far, in float64 (on MPS float32), on the device.
         finite: whether every loss so far was finite; on the device, read later on CUDA.
     """
 
@@ -90,7 +91,7 @@ class State:
         self.best: Best | None = None
         self.judged: tuple[int, dict[str, float]] | None = None
         self.checks_late = choices.fused and torch.device(choices.device).type == "cuda"
-        zero = torch.zeros((), dtype=torch.float64, device=choices.device)
+        zero = torch.zeros((), dtype=sum_dtype(choices.device), device=choices.device)
         self.loss_sums = {name: zero.clone() for name in task.modules}
         self.finite = torch.ones((), dtype=torch.bool, device=choices.device)
 
@@ -148,6 +149,14 @@ class State:
         weights = {name: t.detach().clone() for name, t in named_tensors(self.task.modules).items()}
         self.best = Best(score, self.step, self.epoch, dict(metrics), weights)
         self.stale = 0
+
+    def add_loss(self, name: str, loss: Tensor, count: int) -> None:
+        """Take in the mean loss of ``count`` examples. Where nothing has to be waited for, in Python, which is quicker."""
+        total = self.loss_sums[name]
+        if total.is_cpu:
+            total.numpy()[()] += loss.item() * count
+        else:
+            total.add_(loss, alpha=count)
 
     def end_epoch(self) -> dict[str, float]:
         """Go on to the next epoch; the mean loss of each part over the one that ended."""

@@ -9,8 +9,8 @@ from etude.core.errors import EtudeError
 from etude.train.recipe import Recipe
 
 _Z90 = 1.2815515655446004  # nine tenths of a normal distribution lie below it
-AT_LEAST = "accuracy_at_least"
-"""The metric that is compared with ``to_accuracy``."""
+AT_LEAST, AT_MOST = "accuracy_at_least", "accuracy_at_most"
+"""The metrics that are compared with ``to_accuracy``."""
 
 
 def at_least(accuracy: float, count: int) -> float:
@@ -24,19 +24,27 @@ def at_least(accuracy: float, count: int) -> float:
 
     Source: Wilson 1927, one-sided.
     """
-    if not count:
-        return 0.0
+    return _wilson(accuracy, count, -1) if count else 0.0
+
+
+def at_most(accuracy: float, count: int) -> float:
+    """The upper end, likewise: with 90 % confidence the accuracy is not above it."""
+    return _wilson(accuracy, count, +1) if count else 1.0
+
+
+def _wilson(accuracy: float, count: int, side: int) -> float:
     z2 = _Z90**2
     centre = accuracy + z2 / (2 * count)
     half = _Z90 * math.sqrt(accuracy * (1 - accuracy) / count + z2 / (4 * count**2))
-    return max(0.0, (centre - half) / (1 + z2 / count))
+    return min(max((centre + side * half) / (1 + z2 / count), 0.0), 1.0)
 
 
 def with_bound(metrics: dict[str, float], recipe: Recipe, part: Any) -> dict[str, float]:
-    """``metrics`` of one part of the data, with `at_least` where the recipe has a target."""
+    """``metrics`` of one part of the data, with `at_least` and `at_most` where the recipe has a target."""
     if recipe.to_accuracy is None or "accuracy" not in metrics:
         return metrics
-    return metrics | {AT_LEAST: at_least(metrics["accuracy"], len(part))}
+    accuracy, count = metrics["accuracy"], len(part)
+    return metrics | {AT_LEAST: at_least(accuracy, count), AT_MOST: at_most(accuracy, count)}
 
 
 def reaches(metrics: dict[str, float], recipe: Recipe, cycle_ended: bool) -> bool:
@@ -44,12 +52,13 @@ def reaches(metrics: dict[str, float], recipe: Recipe, cycle_ended: bool) -> boo
 
     Within a cycle of the learning rate it must show the target with 90 % confidence: one looks often there, and who
     stops at the first success stops by luck. Where a cycle ends there is one look, at the best that the cycle leads to:
-    there the accuracy itself decides.
+    there it is enough that the target cannot be ruled out with that confidence, because a cycle twice as long gains
+    less than the validation part can tell.
     """
     target = recipe.to_accuracy
     if target is None:
         return False
-    return metrics.get(AT_LEAST, 0.0) >= target or (cycle_ended and metrics.get("accuracy", 0.0) >= target)
+    return metrics.get(AT_LEAST, 0.0) >= target or (cycle_ended and metrics.get(AT_MOST, 0.0) >= target)
 
 
 def cycle_ends(total_steps: int, recipe: Recipe, steps_per_epoch: int) -> list[int]:

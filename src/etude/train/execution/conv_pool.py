@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))  # in the order in which max-pooling looks at its square
@@ -33,7 +34,12 @@ def conv_pool(
         of autocast where that is on.
     """
     kind = inputs.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else inputs.dtype
+    rounded = torch.is_autocast_enabled(kind)
+    dtype = torch.get_autocast_dtype(kind) if rounded else inputs.dtype
+    formats = {torch.float32, dtype} if rounded else {inputs.dtype}
+    if inputs.ndim != 4 or not {inputs.dtype, weight.dtype} <= formats:
+        outputs = F.max_pool2d(F.conv2d(inputs, weight, bias, padding=padding), 2)  # or torch's own error
+        return F.relu(outputs) if relu else outputs
     return _ConvPool.apply(inputs, weight, bias, padding, relu, dtype)
 
 
@@ -51,11 +57,11 @@ class _ConvPool(torch.autograd.Function):
         inputs = inputs.to(dtype=dtype, memory_format=torch.contiguous_format)
         kernels = _moved(weight, dtype)
         blocks = torch.conv2d(inputs, kernels, None, 2, padding)
-        batch, _, height, width = blocks.shape
-        blocks = blocks.view(batch, 4, -1)
+        batch, channels, height, width = blocks.shape
+        blocks = blocks.view(batch, 4, channels // 4 * height * width)
         upper = torch.maximum(blocks[:, 0], blocks[:, 1])
         lower = torch.maximum(blocks[:, 2], blocks[:, 3])
-        outputs = torch.maximum(upper, lower).view(batch, -1, height, width)
+        outputs = torch.maximum(upper, lower).view(batch, channels // 4, height, width)
         if bias is not None:
             outputs += bias.to(dtype).view(-1, 1, 1)
         if relu:

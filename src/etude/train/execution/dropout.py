@@ -22,7 +22,7 @@ def dropout(inputs: Tensor, p: float) -> Tensor:
         inputs: any shape.
         p: from 0 up to, but not including, 1.
     """
-    threshold = round(p * _WHOLE)
+    threshold = min(round(p * _WHOLE), _WHOLE - 1)
     return inputs if threshold == 0 else _Dropout.apply(inputs, threshold)
 
 

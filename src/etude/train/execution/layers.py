@@ -22,10 +22,12 @@ def conv_contiguous(
 
 def max_pool_channels_last(inputs: Tensor, kernel_size: int, stride: int) -> Tensor:
     """`F.max_pool2d` with channels innermost: with 8 channels or more that is several times as fast, a copy included."""
-    return F.max_pool2d(inputs.contiguous(memory_format=torch.channels_last), kernel_size, stride)
+    if inputs.ndim == 4:  # else one picture, without a batch
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    return F.max_pool2d(inputs, kernel_size, stride)
 
 
 def linear_float32(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`F.linear` outside autocast: to round a small matrix to bf16, and its gradient back, takes longer than it saves."""
     with torch.autocast(inputs.device.type, enabled=False):
-        return F.linear(inputs.float(), weight, bias)
+        return F.linear(inputs.to(weight.dtype), weight, bias)

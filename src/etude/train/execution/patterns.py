@@ -16,10 +16,24 @@ def is_relu(graph: fx.GraphModule, node: Any) -> bool:
     if not isinstance(node, fx.Node):
         return False
     if node.op == "call_function":
-        return node.target in _RELUS
+        return node.target in _RELUS and bool(node.args)
     if node.op == "call_method":
         return node.target in ("relu", "relu_") and len(node.args) == 1
     return type(layer(graph, node)) is nn.ReLU
+
+
+def is_in_place(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a ReLU writes into its input."""
+    if node.op == "call_module":
+        return bool(getattr(layer(graph, node), "inplace", True))
+    return str(getattr(node.target, "__name__", node.target)).endswith("_") or any(
+        [*node.args[1:], *node.kwargs.values()]
+    )
+
+
+def is_fresh(graph: fx.GraphModule, node: Any) -> bool:
+    """Whether the node's output is a tensor of its own, not another one or a part of it."""
+    return isinstance(node, fx.Node) and isinstance(layer(graph, node), nn.Conv2d | nn.BatchNorm2d)
 
 
 def is_pool(graph: fx.GraphModule, node: Any) -> bool:

@@ -11,7 +11,7 @@ from etude.core.text import Text
 from etude.train.execution.conv_pool import conv_pool
 from etude.train.execution.dropout import dropout
 from etude.train.execution.layers import conv_contiguous, linear_float32, max_pool_channels_last
-from etude.train.execution.patterns import is_pool, is_relu, layer, only_user, pool_sizes
+from etude.train.execution.patterns import is_fresh, is_in_place, is_pool, is_relu, layer, only_user, pool_sizes
 
 _FEW = 16  # channels that fill the widest registers of today's processors
 
@@ -26,7 +26,10 @@ def relu_after_pool(graph: fx.GraphModule) -> None:
         if pool_sizes(graph, pool) is None or not is_relu(graph, relu) or only_user(relu) is None:
             continue
         source = relu.args[0]
-        if only_user(source) is None:  # a ReLU in place changes what another node reads
+        # between the two something else could be changed in place, and a ReLU in place changes what others read
+        if relu.next is not pool or only_user(source) is None:
+            continue
+        if is_in_place(graph, relu) and not is_fresh(graph, source):
             continue
         pool.replace_input_with(relu, source)
         pool.replace_all_uses_with(relu)
@@ -44,9 +47,14 @@ def conv_then_pool(graph: fx.GraphModule) -> None:
             continue
         relu = only_user(pool)
         last = relu if relu is not None and is_relu(graph, relu) else pool
-        put(graph, last, conv_pool, (node.args[0], *_parameters(graph, node, conv), conv.padding, last is relu))
-        for each in (pool, node) if last is relu else (node,):
-            graph.graph.erase_node(each)
+        # where the convolution stood, because its input may be changed in place behind it
+        put(
+            graph,
+            node,
+            conv_pool,
+            (node.args[0], *_parameters(graph, node, conv), conv.padding, last is relu),
+            last,
+        )
 
 
 def conv_with_few_inputs(graph: fx.GraphModule) -> None:
@@ -67,7 +75,7 @@ def dropout_by_bytes(graph: fx.GraphModule) -> None:
     """Dropout in training mode draws its chance by the byte; elsewhere it does nothing and is left out."""
     for node in list(graph.graph.nodes):
         found = layer(graph, node)
-        if type(found) is not nn.Dropout or not 0 <= found.p < 1:
+        if type(found) is not nn.Dropout or not 0 <= found.p < 1 or found.inplace:
             continue
         if found.training and found.p > 0:
             put(graph, node, dropout, (node.args[0], found.p))
@@ -111,12 +119,21 @@ FOR_BF16 = frozenset({"conv_with_few_inputs", "small_linear_in_float32"})
 
 
 def put(
-    graph: fx.GraphModule, node: fx.Node, function: Callable[..., Any], arguments: tuple[Any, ...]
+    graph: fx.GraphModule,
+    node: fx.Node,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    last: fx.Node | None = None,
 ) -> fx.Node:
-    """A call of ``function`` in the place of ``node``; the new node."""
+    """A call of ``function`` in the place of ``node``, or of the chain from ``node`` to ``last``; the new node."""
+    last = last or node
     with graph.graph.inserting_before(node):
         made = graph.graph.call_function(function, arguments)
-    node.replace_all_uses_with(made)
+    last.replace_all_uses_with(made)
+    while last is not node:
+        before: Any = last.args[0]
+        graph.graph.erase_node(last)
+        last = before
     graph.graph.erase_node(node)
     return made
 
