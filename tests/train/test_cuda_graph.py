@@ -296,8 +296,9 @@ class FakeCuda:
         self.current = before
 
     @contextlib.contextmanager
-    def graph(self, graph, stream):
+    def graph(self, graph, stream, capture_error_mode):
         assert graph is self
+        assert capture_error_mode == "thread_local"
         self.log.append("capture")
         self.current = stream
         yield  # as torch's: after an error the stream stays

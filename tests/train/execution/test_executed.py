@@ -116,12 +116,11 @@ def test_what_a_person_s_own_task_keeps_in_itself_is_kept(pictures):
 def test_a_loss_replaced_while_training_is_heeded(pictures):
     task = Classification(lenet())
     state = State.begin(task, recipe_of(learning_rate=1e-9), 4)
-    losses = []
+    losses, before = [], task._loss
     for record in fit(task, pictures, state=state):
         if isinstance(record, Step):
             losses.append(record.losses["model"].item())
             if record.step == 3:
-                before = task._loss
                 task._loss = lambda outputs, labels: before(outputs, labels) * 100
             if record.step == 5:
                 break

@@ -77,7 +77,7 @@ class Settings(Base):
     def forward(self, x):
         if self.kind not in ("tanh", "relu"):
             raise ValueError("kind")
-        batch, channels, height, width = x.shape
+        batch, _, _height, _width = x.shape
         x = self.act(F.max_pool2d(self.conv2(F.max_pool2d(self.conv1(x), 2)), 2))
         x = self.fc(x.reshape(batch, self.sizes[0])) * self.scale
         if self.skip is not None:

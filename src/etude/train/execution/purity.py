@@ -66,7 +66,7 @@ def is_pure(module: nn.Module) -> bool:
     )
 
 
-def is_known(kind: type) -> bool:
+def is_known(kind: type[nn.Module]) -> bool:
     """Whether a class of modules, its forward pass included, is one of torch's, torchvision's or étude's."""
     return _is_trusted(kind) and _is_trusted(kind.forward)
 

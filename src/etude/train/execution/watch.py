@@ -44,7 +44,7 @@ class Watch:
         traced = [each for each in modules if each is self._module or not _is_leaf(each)]
         self._every = [vars(each) for each in modules]
         self._hooks = [getattr(each, name) for each in modules for name in _HOOKS]
-        self._held = [each._modules for each in modules if each._modules]
+        self._held: list[dict[str, Any]] = [each._modules for each in modules if each._modules]
         self._held += [tensors for each in traced for tensors in (each._parameters, each._buffers) if tensors]
         read = [each for each in modules if each in traced or isinstance(each, _READ_BY_RULES)]
         classes = dict.fromkeys(found for each in traced for found in own_classes(type(each)))
