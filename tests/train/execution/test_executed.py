@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 import torch
-from tests.train.conftest import make_data
 from torch import nn
 
 from etude.core.errors import EtudeError
@@ -20,8 +19,8 @@ from etude.train.state import State
 
 
 @pytest.fixture
-def pictures():
-    return make_data(train=64, held_out=16, side=16)
+def pictures(make):
+    return make.data(train=64, held_out=16, side=16)
 
 
 def lenet(**settings):
