@@ -82,13 +82,18 @@ class Run:
                     found.append(json.loads(line))
         return found
 
-    def append(self, records: list[dict[str, Any]]) -> int:
-        """Add lines to ``metrics.jsonl`` and wait until they are on the disk; its size afterwards, in bytes."""
+    def append(self, records: list[dict[str, Any]], durable: bool = True) -> int:
+        """Add lines to ``metrics.jsonl``; its size afterwards, in bytes.
+
+        Args:
+            durable: wait until they are on the disk.
+        """
         with open(self.metrics, "ab") as file:
             for record in records:
                 file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             return file.tell()
 
     def cut_metrics(self, size: int) -> None:

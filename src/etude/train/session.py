@@ -148,7 +148,7 @@ class Session:
             self.save()
         if len(self._held) >= _STEPS_HELD:
             raise_if_not_finite(self.state)
-            self._write_metrics()
+            self._write_metrics(durable=False)  # a checkpoint waits for the disk; what comes after it is made again
 
     @property
     def _every(self) -> int | None:
@@ -159,8 +159,8 @@ class Session:
             return step % self._every == 0
         return time.monotonic() - self._saved_at >= _SECONDS_BETWEEN_CHECKPOINTS
 
-    def _write_metrics(self) -> int:
-        size = self.run.append([_line(*both) for both in zip(self._held, _losses(self._held))])
+    def _write_metrics(self, durable: bool = True) -> int:
+        size = self.run.append([_line(*both) for both in zip(self._held, _losses(self._held))], durable)
         self._held.clear()
         return size
 
