@@ -82,3 +82,16 @@ def test_without_the_flag_nothing_is_explained(tmp_path, capsys):
     said = capsys.readouterr().out
     for reason in json.loads((tmp_path / "run" / "run.json").read_text())["reasons"]:
         assert reason["en"] not in said
+
+
+@pytest.mark.parametrize("given", ["0", "100000", "1.5", "many"])
+def test_threads_that_cannot_be_are_refused_before_one_starts(given, tmp_path, capsys, monkeypatch):
+    import torch
+
+    def fail(_):
+        raise AssertionError("threads were set")
+
+    monkeypatch.setattr(torch, "set_num_threads", fail)
+    assert main(["train", "digits", "--threads", given, "--run-dir", str(tmp_path / "run")]) == 2
+    assert f"threads is {given}" in capsys.readouterr().err.replace("'", "")
+    assert not (tmp_path / "run").exists()

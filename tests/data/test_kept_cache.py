@@ -270,6 +270,49 @@ def test_what_a_killed_process_leaves_is_not_taken_for_whole(tmp_path, monkeypat
     assert not left[0].exists()
 
 
+def test_a_process_that_ends_with_the_last_picture_still_makes_the_entry(tmp_path):
+    folder = _make(tmp_path / "photos", 6)
+    program = (
+        "import sys, time\nfrom pathlib import Path\nimport etude.data.kept_cache as kept_cache\n"
+        "write = kept_cache.write_bytes\n"
+        "def slowly(*given):\n"
+        "    time.sleep(1)\n"
+        "    write(*given)\n"
+        "kept_cache.write_bytes = slowly\n"
+        "looked = kept_cache.look_at_files(sorted(Path(sys.argv[1]).glob('*/*')), image_size=48)\n"
+        "looked.images.wait()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert len(_indices(tmp_path)) == 1
+    looked = look_at_files(sorted(folder.glob("*/*")), image_size=48)
+    assert not isinstance(looked.images, lazy.LazyPictures)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_pictures_that_nobody_wants_any_more_leave_no_file(tmp_path, monkeypatch, begun):
+    decode, goes_on, under_way = lazy.keep_file, threading.Event(), threading.Event()
+
+    def held(*given):
+        under_way.set()
+        goes_on.wait(60)
+        return decode(*given)
+
+    monkeypatch.setattr(lazy, "keep_file", held)
+    images = look_at_files(sorted(_make(tmp_path / "photos", 6).glob("*/*")), image_size=48).images
+    if begun:
+        images.ask(range(len(images)))
+        assert under_way.wait(60)
+    assert len(list((tmp_path / "cache" / "kept").glob("*/pixels-*"))) == 1
+    del images
+    goes_on.set()
+    for _ in range(200):
+        if not list((tmp_path / "cache" / "kept").glob("*/pixels-*")):
+            break
+        time.sleep(0.05)
+    assert not list((tmp_path / "cache" / "kept").glob("*/*"))
+
+
 def test_without_a_cache_it_works_and_is_said(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file where the folder should be")
     data = load_folder(_make(tmp_path / "photos", 6), seed=0, image_size=48, room_to_crop=True)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import etude.tasks.classification as classification
 from etude.core.errors import EtudeError
 from etude.tasks.classification import Classification, label_range
 
@@ -35,6 +36,17 @@ def test_those_that_fit_pass(device):
         loss_of(task, torch.zeros(2, 3, device=device), torch.zeros(2, dtype=torch.int64, device=device)).ndim
         == 0
     )
+
+
+def test_labels_that_nothing_is_known_of_are_read_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(classification, "label_range", lambda labels: read.append(labels) or (0, 2))
+    task = Classification(nn.Identity())
+    for _ in range(3):  # the engine makes a task anew for each step
+        computed = task.computed_by({"model": nn.Identity()})
+        loss_of(computed, torch.zeros(2, 3, device="meta"), torch.zeros(2, dtype=torch.int64, device="meta"))
+    assert len(read) == 1
+    assert task.label_range == (0, 2)
 
 
 def test_shares_of_classes_have_no_range():

@@ -117,3 +117,20 @@ def test_threads_say_why_they_are_fewer(monkeypatch):
     assert "busy" in " ".join(en for en, _ in _said(CPU, Recipe()))
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert "OMP_NUM_THREADS" in " ".join(en for en, _ in _said(CPU, Recipe()))
+
+
+def test_omp_num_threads_is_named_only_where_it_is_what_is_used(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert "OMP_NUM_THREADS" not in " ".join(en for en, _ in _said(CPU, Recipe()))
+
+
+def test_more_threads_than_cores_are_told(monkeypatch):
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 8)
+    many = replace(CPU, threads=9)
+    assert "more than the 8 cores" in " ".join(en for en, _ in _said(many, Recipe(threads=9)))
+    assert "more than" not in " ".join(en for en, _ in _said(CPU, Recipe(threads=2)))
+
+
+def test_the_plain_engine_is_the_reason_for_all_that_it_leaves_out():
+    said = [en for en, _ in _said(PLAIN, Recipe(engine="plain"))]
+    assert sum("engine plain" in en for en in said) == 4  # precision, operations, compiler, optimiser

@@ -98,7 +98,7 @@ def test_it_stops_at_the_first_evaluation_that_shows_it(tmp_path):
     results = session.finish()
     ends = cycle_ends(session.state.total_steps, session.state.recipe, session.state.steps_per_epoch)
     shown = [
-        each.validation[AT_LEAST] >= 0.9 or (each.step in ends and each.validation["accuracy"] >= 0.9)
+        each.validation[AT_LEAST] >= 0.9 or (each.step in ends and each.validation[AT_MOST] >= 0.9)
         for each in epochs
     ]
     assert shown == [False] * (len(epochs) - 1) + [True]
@@ -156,6 +156,25 @@ def test_a_target_that_cannot_be_reached_is_refused_before_anything_is_written(d
         etude.start_run(data, to_accuracy=target, run_dir=tmp_path / "run")
     assert "to_accuracy" in raised.value.text.zh
     assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_part_of_unknown_size_is_refused():
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            yield torch.zeros(3), 0
+
+    class Batches:
+        def __iter__(self):
+            yield torch.zeros(8, 3), torch.zeros(8, dtype=torch.long)
+
+        def __len__(self):
+            return 1
+
+    train = torch.utils.data.TensorDataset(torch.randn(8, 3), torch.zeros(8, dtype=torch.long))
+    task = etude.Classification(torch.nn.Linear(3, 2))
+    for validation in (Stream(), torch.utils.data.DataLoader(Stream()), Batches()):
+        with pytest.raises(EtudeError, match="how many examples"):
+            next(fit(task, (train, validation), Recipe(to_accuracy=0.9)))
 
 
 def test_without_a_validation_part_it_is_refused():

@@ -73,6 +73,13 @@ class _Pace:
         return per_second * state.recipe.batch_size, left
 
 
+def _left(session: Session) -> Text:
+    """What stands beside the time left; that to a target is not known beforehand."""
+    if session.state.recipe.to_accuracy is None:
+        return Text(en="left", zh="剩余")
+    return Text(en="left at most", zh="最多剩余")
+
+
 def _epoch_line(record: Any, session: Session, elapsed: float) -> Text:
     epochs = -(-session.state.total_steps // session.state.steps_per_epoch)
     loss = ", ".join(f"{value:.4f}" for value in record.losses.values())
@@ -96,7 +103,7 @@ def _epoch_line(record: Any, session: Session, elapsed: float) -> Text:
 
 def _plain(session: Session, output: Output) -> Callable[[Any], None]:
     pace, told, began = _Pace(session), [time.monotonic()], [time.monotonic()]
-    of = noun(session.run.record)
+    of, said = noun(session.run.record), _left(session)
 
     def show(record: Any) -> None:
         now = time.monotonic()
@@ -108,8 +115,8 @@ def _plain(session: Session, output: Output) -> Callable[[Any], None]:
             loss = ", ".join(f"{float(value):.4f}" for value in record.losses.values())
             output.say(
                 Text(
-                    en=f"  step {record.step:,}/{session.state.total_steps:,}  loss {loss}  {speed:,.0f} {of.many}/s  {_clock(left)} left",
-                    zh=f"  第 {record.step:,}/{session.state.total_steps:,} 步  损失 {loss}  {speed:,.0f} {of.measure}/秒  剩余 {_clock(left)}",
+                    en=f"  step {record.step:,}/{session.state.total_steps:,}  loss {loss}  {speed:,.0f} {of.many}/s  {_clock(left)} {said.en}",
+                    zh=f"  第 {record.step:,}/{session.state.total_steps:,} 步  损失 {loss}  {speed:,.0f} {of.measure}/秒  {said.zh} {_clock(left)}",
                 )
             )
             told[0] = now
@@ -124,7 +131,7 @@ def _live(session: Session, output: Output) -> Iterator[Callable[[Any], None]]:
     of = noun(session.run.record)
     words = {
         "epoch": Text(en="epoch", zh="轮"), "loss": Text(en="loss", zh="损失"),
-        "speed": Text(en=f"{of.many}/s", zh=f"{of.measure}/秒"), "left": Text(en="left", zh="剩余"),
+        "speed": Text(en=f"{of.many}/s", zh=f"{of.measure}/秒"), "left": _left(session),
     }  # fmt: skip
     said = {name: output.word(text) for name, text in words.items()}
     epochs = -(-session.state.total_steps // session.state.steps_per_epoch)

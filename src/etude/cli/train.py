@@ -44,10 +44,10 @@ def _begin(
     """The run that was asked for; what it reads is read while torch is loaded."""
     load = {name: getattr(arguments, name) for name in ("data_dir", "image_size", "target")}
     load = {name: value for name, value in load.items() if value is not None}
+    threads = _threads(settings)
     use = CoreUse()
     reading = _read_ahead(arguments, settings, load, progress)
-    threads = str(settings.get("threads", ""))
-    prepare_process(int(threads) if threads.isascii() and threads.isdecimal() else None, use)
+    prepare_process(threads, use)
     from etude.train.start import check_wishes, start_run
 
     wishes = {"model": arguments.model, "model_settings": arguments.setting}
@@ -63,6 +63,14 @@ def _begin(
         progress=progress,
         **settings,
     )
+
+
+def _threads(settings: dict[str, Any]) -> int | None:
+    """How many threads were asked for; seen to before anything starts one."""
+    from etude.core.settings import make
+    from etude.train.recipe import Recipe
+
+    return make(Recipe, {name: value for name, value in settings.items() if name == "threads"}).threads
 
 
 def _read_ahead(

@@ -145,12 +145,12 @@ def _explain(session: Session, output: Output) -> None:
 def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
     if results.get("reached") is not None:
         _tell_target(run.record["recipe"]["to_accuracy"], results, output)
-    found = test_result(results)
+    found, epochs = test_result(results), results["epochs"]
     if found is not None:
         output.say(
             Text(
-                en=f"Test {found.en} after {results['epochs']} epochs, {results['train_seconds']:.1f} s of training.",
-                zh=f"测试{found.zh}；训练 {results['epochs']} 轮，用时 {results['train_seconds']:.1f} 秒。",
+                en=f"Test {found.en} after {epochs} epoch{'s' * (epochs != 1)}, {results['train_seconds']:.1f} s of training.",
+                zh=f"测试{found.zh}；训练 {epochs} 轮，用时 {results['train_seconds']:.1f} 秒。",
             )
         )
     report = run.path / "report.html"
@@ -167,17 +167,16 @@ def _tell_target(target: float, results: dict[str, Any], output: Output) -> None
         zh=f"验证集准确率 {shown:.2%}（分别以 90% 的置信度：不低于 {low:.2%}，不高于 {high:.2%}）",
     )
     if results["reached"]:
+        step = results["steps"]
         word = (
-            Text(en="Reached", zh="达到")
+            Text(en=f"Reached {target:.4g} after step {step:,}", zh=f"第 {step:,} 步达到 {target:.4g}")
             if shown >= target
-            else Text(en="Not to be told from", zh="与目标已无法区分：")
-        )
-        output.say(
-            Text(
-                en=f"{word.en} {target:.4g} after step {results['steps']:,}: {measured.en}.",
-                zh=f"第 {results['steps']:,} 步{word.zh} {target:.4g}：{measured.zh}。",
+            else Text(
+                en=f"Stopped after step {step:,}, where {target:.4g} can no longer be ruled out",
+                zh=f"在第 {step:,} 步停止，此时已不能排除达到 {target:.4g}",
             )
         )
+        output.say(Text(en=f"{word.en}: {measured.en}.", zh=f"{word.zh}：{measured.zh}。"))
         return
     output.warn(
         Text(

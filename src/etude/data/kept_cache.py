@@ -177,16 +177,18 @@ def _new_entry(
     with contextlib.suppress(FileNotFoundError):
         (place / "index.json").unlink()  # it was looked at, and proved wrong
     descriptor, name = tempfile.mkstemp(dir=place, prefix="pixels-")
-    unlink = weakref.finalize(_new_entry, _discard, descriptor, name)
     try:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, int(offsets[-1]))
         else:
             os.ftruncate(descriptor, int(offsets[-1]))
         pixels = np.memmap(name, np.uint8, "r+")
+        write = writer_to(descriptor, pixels)
     except BaseException:
-        unlink()
+        _discard(descriptor, name)
         raise
+    # held by whoever may still write: the file must not be closed before
+    unlink = weakref.finalize(write, _discard, descriptor, name)
 
     def finish(sizes: np.ndarray) -> None:
         with contextlib.suppress(OSError):  # not kept then, and decoded again the next time
@@ -198,7 +200,7 @@ def _new_entry(
                 unlink.detach()
                 os.close(descriptor)
 
-    return pixels, writer_to(descriptor, pixels), finish
+    return pixels, write, finish
 
 
 def _open(place: Path, offsets: np.ndarray, shape: tuple[int, int, int]) -> KeptPictures | None:

@@ -76,7 +76,9 @@ class LazyPictures(KeptPictures):
     def _start(self) -> None:
         if not self._started:
             self._started = True
-            on_one_core([self._work.work_through] * self._workers)
+            threads = on_one_core([self._work.work_through] * self._workers)
+            # a thread in the midst of a picture when the process ends could bring it down: it is waited for
+            weakref.finalize(self._work, _end, self._work.stopped, threads)
 
 
 class _Work:
@@ -100,7 +102,7 @@ class _Work:
         self._after = range(len(paths))
         self._changed = threading.Condition()
         self._error: EtudeError | None = None
-        self._stopped = False
+        self.stopped = threading.Event()
 
     def has(self, rows: np.ndarray) -> bool:
         return bool(self._done[rows].all())
@@ -110,7 +112,7 @@ class _Work:
             self._then = iter([*np.asarray(rows).tolist(), *self._after])
 
     def stop(self) -> None:
-        self._stopped = True
+        self.stopped.set()
 
     def bring_forward(self, rows: np.ndarray) -> None:
         with self._changed:
@@ -129,11 +131,12 @@ class _Work:
                 raise self._error
 
     def work_through(self) -> None:
-        while not self._stopped and (row := self._next()) is not None:
+        while not self.stopped.is_set() and (row := self._next()) is not None:
             error = self._decode(row)
             with self._changed:
                 if error:
-                    self._error, self._stopped = error, True
+                    self._error = error
+                    self.stopped.set()
                 else:
                     self._done[row] = True
                     self._left -= 1
@@ -170,6 +173,13 @@ class _Work:
         except BaseException as error:  # whoever waits must not wait for ever
             return EtudeError(en=f"{path}: {error!r}", zh=f"{path}：{error!r}")
         return None
+
+
+def _end(stopped: threading.Event, threads: Sequence[threading.Thread]) -> None:
+    stopped.set()
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join()
 
 
 def _damaged(path: Path, reason: str) -> EtudeError:

@@ -81,9 +81,15 @@ class LoaderEvaluation:
         self._source, self._device = source, device
 
     def __len__(self) -> int:
-        """Examples, as far as the source says."""
-        source = self._source.dataset if _is_loader(self._source) else self._source  # type: ignore[union-attr]
-        return len(source)  # type: ignore[arg-type]
+        """Examples.
+
+        Raises:
+            TypeError: the source does not say how many it has.
+        """
+        source: Any = self._source
+        if _is_loader(source):  # its own length is in batches
+            source = getattr(source, "dataset", None)
+        return len(source)
 
     def __iter__(self) -> Iterator[Any]:
         loader = self._source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from etude.data.kept import KeptPictures
@@ -31,7 +33,7 @@ def sample_statistics(images: KeptPictures, rows: np.ndarray) -> tuple[tuple[flo
     sums, squares = counts @ levels, counts @ levels**2
     means = tuple(float(each) for each in sums / total / 255)
     deviations = (
-        np.sqrt(int(count) * int(square) - int(each) ** 2) / int(count) / 255
+        math.sqrt(int(count) * int(square) - int(each) ** 2) / int(count) / 255
         for count, each, square in zip(total, sums, squares)
     )
     return means, tuple(float(each) or 1.0 for each in deviations)

@@ -14,6 +14,7 @@ from etude.data.kept import KeptPictures
 from etude.data.random_resized_crop import Boxes
 from etude.data.stretch import TOGETHER, Map, stretch_each
 from etude.data.threads import Workers
+from etude.data.transfer import send
 
 _SHARE_OF_MEMORY = 0.4  # larger sets stay on the disk, memory-mapped
 
@@ -55,8 +56,8 @@ class Source:
     def gather(self, rows: Tensor) -> Tensor:
         """The pictures in these rows, int64 ``[batch]``: uint8 ``[batch, channels, height, width]`` on the device."""
         if self._kept is not None:
-            return _to(self._kept.cut(rows.numpy(), run=self._each), self._device)
-        pixels = _to(self._pool.index_select(0, rows), self._device)
+            return send(self._kept.cut(rows.numpy(), run=self._each), self._device)
+        pixels = send(self._pool.index_select(0, rows), self._device)
         return pixels.permute(0, 3, 1, 2) if self._channels_last else pixels
 
     def sizes(self, rows: Tensor) -> tuple[int | Tensor, int | Tensor]:
@@ -66,7 +67,7 @@ class Source:
     def cut(self, rows: Tensor, boxes: Boxes, mirrored: Tensor | None) -> Tensor:
         """Boxes of the pictures in these rows, stretched to their size; see `KeptPictures.cut`."""
         if self._kept is not None:
-            return _to(self._kept.cut(rows.numpy(), boxes, mirrored, self._each), self._device)
+            return send(self._kept.cut(rows.numpy(), boxes, mirrored, self._each), self._device)
         pool = self._pool if self._channels_last else self._pool.permute(0, 2, 3, 1)
         array = pool.numpy()
         return stretch_each([array[row] for row in rows.tolist()], boxes, self.size, mirrored, self._each)
@@ -85,13 +86,6 @@ class Source:
 def fits_memory(images: Any) -> bool:
     """Whether a copy of the pictures may be held in memory."""
     return images.nbytes <= _SHARE_OF_MEMORY * available_memory()
-
-
-def _to(pixels: Tensor, device: torch.device) -> Tensor:
-    """On a GPU without waiting for the copy, which needs memory that stays where it is."""
-    if device.type == "cuda" and pixels.device.type == "cpu":
-        return pixels.pin_memory().to(device, non_blocking=True)
-    return pixels.to(device)
 
 
 def _pool(images: np.ndarray, device: torch.device, channels_last: bool) -> Tensor:

@@ -40,6 +40,7 @@ class Classification:
         self.modules = {"model": model}
         self.label_smoothing = label_smoothing
         self.label_range: tuple[int, int] | None = None
+        self._written: Classification | None = None
 
     def parts(self, batch: tuple[Tensor, Tensor]) -> Iterator[Part]:
         """One part: the model, with the mean cross-entropy of the batch in nats."""
@@ -50,6 +51,7 @@ class Classification:
         """The same task, whose forward passes go through ``modules["model"]``; what is trained stays what it is."""
         other = object.__new__(type(self))  # once a step: copy.copy takes ten times as long
         other.__dict__.update(self.__dict__)
+        other._written = self
         other.model = modules["model"]  # type: ignore[assignment]
         return other
 
@@ -117,7 +119,8 @@ class Classification:
     def _check_range(self, labels: Tensor, classes: int) -> None:
         """Compare two numbers; only the first batch of unknown labels on a GPU is waited for."""
         if self.label_range is None and labels.device.type != "cpu":
-            self.label_range = label_range(labels)
+            # for the task it is computed for too: this one may last for one step only
+            (self._written or self).label_range = self.label_range = label_range(labels)
         if self.label_range is not None and not (self.label_range[0] >= 0 and self.label_range[1] < classes):
             raise _beyond(self.label_range, classes)
 

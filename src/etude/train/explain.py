@@ -129,6 +129,8 @@ def _program(choices: Choices, recipe: Recipe) -> Text:
             zh="整步录制为 CUDA 图：一次启动代替数百次",
         )
     asked = _asked("compile", recipe.compile == "off")
+    if asked is None and recipe.engine == "plain":
+        asked = "engine plain computes the network as it is written", "plain 引擎按原样计算网络"
     if asked is None and choices.device.startswith("cuda") and recipe.cuda_graphs == "off":
         asked = (
             "left out unless asked for; no CUDA graphs: asked for by cuda_graphs",
@@ -147,17 +149,23 @@ def _optimizer(choices: Choices, recipe: Recipe) -> Text:
             en=f"{recipe.optimizer} in one kernel for all parameters",
             zh=f"{recipe.optimizer} 用一个核函数更新全部参数",
         )
-    why = recipe.optimizer in FUSED
-    return Text(
-        en=f"{recipe.optimizer} as torch writes it" + ("" if why else ": it has no fused kernel"),
-        zh=f"{recipe.optimizer} 采用 torch 的写法" + ("" if why else "：没有融合核函数"),
-    )
+    en, zh = "", ""
+    if recipe.engine == "plain":
+        en, zh = ": engine plain computes as a loop written by hand", "：plain 引擎与手写循环逐位相同"
+    elif recipe.optimizer not in FUSED:
+        en, zh = ": it has no fused kernel", "：没有融合核函数"
+    return Text(en=f"{recipe.optimizer} as torch writes it{en}", zh=f"{recipe.optimizer} 采用 torch 的写法{zh}")
 
 
 def _threads(choices: Choices, recipe: Recipe) -> Text:
     cores = os.cpu_count() or 1
     asked = _asked("threads", recipe.threads is not None)
-    if asked is None and "OMP_NUM_THREADS" in os.environ:
+    if asked and choices.threads > cores:
+        asked = (
+            f"{asked[0]}, though they are more than the {cores} cores and wait for one another",
+            f"{asked[1]}，但多于 {cores} 个核心，线程会互相等待",
+        )
+    if asked is None and os.environ.get("OMP_NUM_THREADS") == str(choices.threads):
         asked = "OMP_NUM_THREADS says so", "由 OMP_NUM_THREADS 指定"
     if asked is None and choices.threads < cores:
         asked = (
@@ -165,8 +173,8 @@ def _threads(choices: Choices, recipe: Recipe) -> Text:
             f"{cores} 个核心中其余的正忙，或共用运算单元",
         )
     en, zh = asked or ("one for each core", "每个核心一个")
-    flushed_en = ", denormals count as zero" if choices.flush_denormal else ""
-    flushed_zh = "，次正规数按零处理" if choices.flush_denormal else ""
+    flushed_en = "; denormals count as zero" if choices.flush_denormal else ""
+    flushed_zh = "；次正规数按零处理" if choices.flush_denormal else ""
     return Text(
         en=f"threads {choices.threads}: {en}{flushed_en}", zh=f"线程数 {choices.threads}：{zh}{flushed_zh}"
     )

@@ -184,10 +184,10 @@ class Recipe(Settings):
         gt=0,
         lt=1,
         about=Text(
-            en="stop as soon as the validation part shows this accuracy (0.99, say) with 90 % confidence, or, where a cycle of "
-            "the learning rate ends, cannot rule it out; what is not set is chosen to get there soon",
-            zh="验证集以 90% 的置信度表明达到该准确率（例如 0.99）就停止；在学习率的一个周期结束时，只要不能排除已达到也停止；"
-            "未设置的选项按尽快达到选择",
+            en="stop at this accuracy (0.99, say): as soon as the validation part shows it with 90 % confidence, or cannot rule "
+            "it out at the end of a cycle of the learning rate; settings left out are chosen to get there soon",
+            zh="达到该准确率（例如 0.99）就停止：验证集以 90% 的置信度表明已达到，或在学习率的一个周期结束时不能排除已达到；"
+            "未设置的选项按尽快达到来选择",
         ),
     )
     keep: Literal["best", "last"] = setting(
@@ -256,6 +256,7 @@ class Recipe(Settings):
     threads: int | None = setting(
         None,
         ge=1,
+        le=1024,
         unit="threads",
         about=Text(
             en="threads that compute on the CPU (else one a core, fewer where the cores are busy)",

@@ -84,7 +84,7 @@ def check_target(recipe: Recipe, kind: str, validation: Any) -> None:
         validation: the part it is measured on, or None.
 
     Raises:
-        EtudeError: the task has no accuracy, there is no validation part, or it is too small to show it.
+        EtudeError: the task has no accuracy, there is no validation part, or it is too small to show it, or does not tell its size.
     """
     target = recipe.to_accuracy
     if target is None:
@@ -100,11 +100,19 @@ def check_target(recipe: Recipe, kind: str, validation: Any) -> None:
             en=f"to_accuracy is {target:g}, but there is no validation part to measure it on; give one: (train, validation).",
             zh=f"to_accuracy 为 {target:g}，但没有验证集可供测量；请给出验证集：（训练集，验证集）。",
         )
-    highest = at_least(1.0, len(validation))
+    try:
+        count = len(validation)
+    except TypeError:
+        raise EtudeError(
+            en=f"to_accuracy is {target:g}, but the validation data does not say how many examples it has; give a Dataset "
+            "with __len__, or a DataLoader over one.",
+            zh=f"to_accuracy 为 {target:g}，但验证数据没有给出样本数；请给出带 __len__ 的 Dataset 或其 DataLoader。",
+        ) from None
+    highest = at_least(1.0, count)
     if highest < target:
         raise EtudeError(
-            en=f"to_accuracy is {target:g}, but {len(validation):,} validation examples cannot show more than "
-            f"{math.floor(1000 * highest) / 1000:g}, even if all are told right; ask for less.",
-            zh=f"to_accuracy 为 {target:g}，但 {len(validation):,} 个验证样本即使全部判断正确，也只能证明准确率达到 "
+            en=f"to_accuracy is {target:g}, but {count:,} validation examples cannot show more than "
+            f"{math.floor(1000 * highest) / 1000:g}, even if every one is classified correctly; ask for less.",
+            zh=f"to_accuracy 为 {target:g}，但 {count:,} 个验证样本即使全部判断正确，也只能证明准确率达到 "
             f"{math.floor(1000 * highest) / 1000:g}；请降低目标。",
         )

@@ -83,3 +83,21 @@ def test_little_memory_and_an_old_processor(monkeypatch):
     assert found["memory"].state == "improvable"
     assert "2.0 GiB" in found["memory"].value.en
     assert "device" not in found
+
+
+@pytest.mark.parametrize("flags", [set(), {"avx512_bf16"}, {"amx_tile", "amx_bf16"}], ids=str)
+def test_the_precision_told_is_that_of_a_run_with_large_layers(monkeypatch, flags):
+    import torch
+    from torch import nn
+
+    from etude.core import devices
+    from etude.train.choices import choose
+    from etude.train.recipe import Recipe
+
+    monkeypatch.setattr(devices, "processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(devices, "choose_device", lambda _="auto": torch.device("cpu"))
+    found = section()
+    hardware._devices(found, DEBIAN, Cpu("Any", "x86_64", (), None), Cores(2, 2, 2, None), [])
+    chosen = choose(Recipe(device="cpu"), {"model": nn.Conv2d(3, 16, 3)})
+    assert found.facts["precision"] == chosen.precision
+    assert (chosen.precision == "bf16") == bool(flags)

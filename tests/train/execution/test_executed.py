@@ -14,6 +14,7 @@ from torch import nn
 from etude.core.errors import EtudeError
 from etude.models.catalog import build_model
 from etude.tasks.classification import Classification
+from etude.tasks.task import Part
 from etude.train.execution.executed import Compiled, Execution
 from etude.train.execution.rules import RULES
 from etude.train.fit import Step, fit
@@ -107,6 +108,37 @@ def test_a_person_s_own_loss_is_computed_by_the_rewritten_network(pictures):
     state = State.begin(task, recipe_of(steps=1), 4)
     assert state.execution.model is not task.model
     assert losses_of(fit(task, pictures, state=state)) == pytest.approx([whole[0] / 2], rel=1e-6)
+
+
+class Penalised(Classification):
+    """A loss that asks its model for its parameters and for a layer."""
+
+    def _loss(self, outputs, labels):
+        penalty = sum(p.abs().sum() for p in self.model.parameters()) + self.model.fc3.bias.sum()
+        return super()._loss(outputs, labels) + 1e-3 * penalty
+
+
+class Smooth(Classification):
+    """A gradient penalty: the loss is differentiated twice."""
+
+    def parts(self, batch):
+        inputs, labels = batch
+        inputs = inputs.detach().requires_grad_()
+
+        def loss():
+            found = self._loss(self.model(inputs), labels)
+            (slope,) = torch.autograd.grad(found, inputs, create_graph=True)
+            return found + slope.square().sum()
+
+        yield Part("model", loss)
+
+
+@pytest.mark.parametrize("kind", [Penalised, Smooth])
+@pytest.mark.parametrize("how", [{}, {"compile": "on"}])
+def test_a_loss_that_asks_more_of_its_model_than_a_pass_trains_as_by_hand(pictures, kind, how, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda module, **_: module)
+    plain = losses_of(fit(kind(lenet()), pictures, recipe_of(engine="plain")))
+    assert losses_of(fit(kind(lenet()), pictures, recipe_of(**how))) == pytest.approx(plain, rel=1e-3)
 
 
 def test_what_a_person_s_own_task_keeps_in_itself_is_kept(pictures):

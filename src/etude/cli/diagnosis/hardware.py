@@ -88,7 +88,7 @@ def _memory(section: Section, memory: Memory) -> None:
 
 
 def _devices(section: Section, system: System, cpu: Cpu, cores: Cores, cards: list[NvidiaCard]) -> None:
-    from etude.core.devices import choose_device, has_amx_bf16
+    from etude.core.devices import choose_device, has_amx_bf16, has_avx512_bf16
     from etude.insight.accelerators import torch_accelerators
 
     build, found = torch_accelerators()
@@ -97,7 +97,8 @@ def _devices(section: Section, system: System, cpu: Cpu, cores: Cores, cards: li
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's complaint about the driver is in the build's line already
         device = choose_device("auto").type
-    bf16 = has_amx_bf16() if device == "cpu" else device == "cuda" and bool(found) and found[0].bf16
+    on_cpu = has_amx_bf16() or has_avx512_bf16()
+    bf16 = on_cpu if device == "cpu" else device == "cuda" and bool(found) and found[0].bf16
     precision = "bf16" if bf16 else "float32"
     section.facts |= {"device": device, "precision": precision}
     section.add(

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from etude.core.errors import EtudeError
 from etude.tasks.task import Task
-from etude.train.execution.purity import sets_attributes
+from etude.train.execution.purity import sets_attributes, takes_gradients
 from etude.train.execution.rules import RULES
 from etude.train.execution.tracing import trace
 from etude.train.execution.watch import Watch
@@ -35,6 +35,9 @@ class Executed:
         self.module, self.rules = module, tuple(rules)
         self._watch: Watch | None = None
         self._graphs: dict[tuple[Any, ...], fx.GraphModule | None] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return _of_module(self, name)
 
     def __call__(self, *inputs: Any) -> Any:
         graph = self.graph if len(inputs) == 1 else None
@@ -81,6 +84,9 @@ class Compiled:
         self._program: Callable[..., Any] | None = None
         self._failed = False
 
+    def __getattr__(self, name: str) -> Any:
+        return _of_module(self, name)
+
     def __call__(self, *inputs: Any) -> Any:
         if self._failed or not self.module.training or not self._suits(inputs):
             return self.module(*inputs)
@@ -99,12 +105,20 @@ class Compiled:
         return isinstance(first, Tensor) and first.ndim > 0 and len(first) == self.batch_size
 
 
+def _of_module(executed: Executed | Compiled, name: str) -> Any:
+    """What a person's own loss may ask of its model beside calling it: parameters for a penalty, a layer."""
+    if name == "module":  # asked for before there is one, by copy or pickle
+        raise AttributeError(name)
+    return getattr(executed.module, name)
+
+
 class Execution:
     """A task as it is computed, over the same parameters.
 
     Args:
         task: what to compute. Where it is of a kind that cannot be computed by other modules than its own (a person's
-            own task, without ``computed_by`` or one that keeps something in ``self`` as it goes), it is computed as it is.
+            own task, without ``computed_by``, or one that keeps something in ``self`` as it goes or takes gradients itself), it is
+            computed as it is.
         rules: names of rules for its modules.
         compile_for: a batch size to compile the modules for, in place of the rules.
 
@@ -122,8 +136,9 @@ class Execution:
                 "resume it with the version named in its run.json, or train it anew.",
                 zh=f"这次训练使用了网络改写规则“{strange[0]}”，当前版本的 étude 没有该规则；请用 run.json 中的版本继续，或重新训练。",
             )
-        # what another task, over the same modules, kept in itself would be lost to this one
-        if not hasattr(task, "computed_by") or sets_attributes(type(task)):
+        # what another task, over the same modules, kept in itself would be lost to this one; and some of the faster
+        # operations can be differentiated once only
+        if not hasattr(task, "computed_by") or sets_attributes(type(task)) or takes_gradients(type(task)):
             return
         for name, module in task.modules.items():
             if compile_for is not None:

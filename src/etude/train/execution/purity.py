@@ -78,18 +78,26 @@ def own_classes(kind: type) -> list[type]:
 
 def sets_attributes(kind: type) -> bool:
     """Whether the methods a person wrote in a class, but for its constructor, keep something in ``self``."""
+    return any(
+        step.opname in ("STORE_ATTR", "DELETE_ATTR") or step.argval == "setattr" for step in _steps_of(kind)
+    )
+
+
+def takes_gradients(kind: type) -> bool:
+    """Whether the methods a person wrote in a class take gradients themselves, perhaps to be differentiated again."""
+    return any(step.argval in ("autograd", "grad", "func", "functional_call") for step in _steps_of(kind))
+
+
+def _steps_of(kind: type) -> list[dis.Instruction]:
+    """The instructions of the methods a person wrote in a class, but for its constructor."""
     functions = [
         found
         for each in own_classes(kind)
         for name, found in vars(each).items()
         if isinstance(found, types.FunctionType) and name != "__init__"
     ]
-    return any(
-        step.opname in ("STORE_ATTR", "DELETE_ATTR") or step.argval == "setattr"
-        for function in functions
-        for code in _with_inner(function.__code__)
-        for step in dis.get_instructions(code)
-    )
+    codes = [code for function in functions for code in _with_inner(function.__code__)]
+    return [step for code in codes for step in dis.get_instructions(code)]
 
 
 class _Reader:
