@@ -57,6 +57,13 @@ def train_to_the_end(
             show(record)
             if asked():
                 break
+    if session.state.compiler_failed:
+        output.warn(
+            Text(
+                en="torch.compile failed (is there a C++ compiler?); the network was computed as it is written.",
+                zh="torch.compile 失败（是否装有 C++ 编译器？）；网络已按原样计算。",
+            )
+        )
     if not session.state.ended:
         session.save()
         session.close()

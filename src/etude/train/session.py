@@ -148,7 +148,9 @@ class Session:
             self.save()
         if len(self._held) >= _STEPS_HELD:
             raise_if_not_finite(self.state)
-            self._write_metrics(durable=False)  # a checkpoint waits for the disk; what comes after it is made again
+            self._write_metrics(
+                durable=False
+            )  # a checkpoint waits for the disk; what comes after it is made again
 
     @property
     def _every(self) -> int | None:

@@ -106,6 +106,11 @@ class State:
         return self._execution.task
 
     @property
+    def compiler_failed(self) -> bool:
+        """Whether ``compile`` was asked for and could not be done: training goes on without it."""
+        return self._execution.compiler_failed
+
+    @property
     def out_of_steps(self) -> bool:
         """Whether no further update is to be made: all are done, or early stopping or the accuracy reached says so."""
         patience = self.recipe.early_stopping

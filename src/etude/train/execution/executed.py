@@ -147,6 +147,11 @@ class Execution:
                 self.modules[name] = Executed(module, rules)
 
     @property
+    def compiler_failed(self) -> bool:
+        """Whether modules were to be compiled and are computed as they are, because that was not possible."""
+        return any(isinstance(each, Compiled) and each._failed for each in self.modules.values())
+
+    @property
     def task(self) -> Any:
         """The task as it stands now, computed by other operations."""
         return self._task.computed_by(self.modules) if self.modules else self._task  # type: ignore[attr-defined]
