@@ -47,15 +47,11 @@ def test_settings_for_cuda_are_made_where_there_is_cuda_and_told(cuda, monkeypat
     monkeypatch.setattr(torch, "set_float32_matmul_precision", made.append)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     before = torch.backends.cudnn.benchmark
-    try:
-        told = devices.tune_process()
-        assert torch.backends.cudnn.benchmark == (cuda or before)
-    finally:
-        torch.backends.cudnn.benchmark = before
+    told = devices.tune_process()
+    assert torch.backends.cudnn.benchmark == before  # algorithms chosen by a clock would make a resume inexact
     assert made == (["high"] if cuda else [])
     assert told == {
         "malloc_keeps_memory": False,
         "flush_denormal": False,
-        "cudnn_benchmark": cuda,
         "tf32": cuda,
     }

@@ -116,8 +116,8 @@ def tune_process() -> dict[str, bool]:
     told to keep them, the same step is a fifth faster. Denormals are flushed to zero because arithmetic
     on them is up to a hundred times slower; this must happen before torch starts its threads.
 
-    On CUDA, float32 products use TF32, and cuDNN times its algorithms for each shape and keeps the fastest. (Another
-    process may time them otherwise and keep another one, which rounds otherwise.)
+    On CUDA, float32 products use TF32. cuDNN is not told to time its algorithms: another process may time them
+    otherwise and keep another one, and a resume would no longer be exact.
 
     Returns:
         what was set, for the run's record.
@@ -126,12 +126,10 @@ def tune_process() -> dict[str, bool]:
 
     cuda = torch.cuda.is_available()
     if cuda:
-        torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     return {
         "malloc_keeps_memory": _keep_malloc_arenas(),
         "flush_denormal": torch.set_flush_denormal(True),
-        "cudnn_benchmark": cuda,
         "tf32": cuda,
     }
 
