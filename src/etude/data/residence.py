@@ -7,9 +7,7 @@ from typing import Any
 import torch
 
 from etude.data.kept import KeptPictures
-from etude.data.source import fits_memory
-
-_SHARE_OF_GPU = 0.4  # of its free memory; as in `etude.data.source.Source`
+from etude.data.source import fits_gpu, fits_memory
 
 
 def lie_on(images: Any, device: torch.device) -> bool:
@@ -22,7 +20,4 @@ def lie_on(images: Any, device: torch.device) -> bool:
         return True
     if isinstance(images, KeptPictures) or not fits_memory(images):
         return False
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return bool(images.nbytes <= _SHARE_OF_GPU * free)
+    return device.type != "cuda" or fits_gpu(images, device)

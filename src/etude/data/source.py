@@ -88,6 +88,12 @@ def fits_memory(images: Any) -> bool:
     return images.nbytes <= _SHARE_OF_MEMORY * available_memory()
 
 
+def fits_gpu(images: Any, device: torch.device) -> bool:
+    """Whether a copy of the pictures may be held on this GPU."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return bool(images.nbytes <= _SHARE_OF_MEMORY * free)
+
+
 def _pool(images: np.ndarray, device: torch.device, channels_last: bool) -> Tensor:
     """``[n, channels, height, width]``, or ``[n, height, width, channels]`` with the channels innermost."""
     large = not fits_memory(images)
@@ -100,6 +106,5 @@ def _pool(images: np.ndarray, device: torch.device, channels_last: bool) -> Tens
         return torch.from_numpy(images)
     pool = torch.from_numpy(np.array(images))
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return pool.to(device if images.nbytes <= _SHARE_OF_MEMORY * free else "cpu")
+        return pool.to(device if fits_gpu(images, device) else "cpu")
     return pool.to(device)
