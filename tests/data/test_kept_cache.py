@@ -149,10 +149,10 @@ def test_what_is_wanted_is_decoded_first(tmp_path, monkeypatch):
     paths = sorted(_make(tmp_path / "photos").glob("*/*"))
     decoded, go = [], threading.Event()
 
-    def watched(path, preparation, original=lazy.keep_file):
+    def watched(path, preparation, *seen, original=lazy.keep_file):
         decoded.append(paths.index(path))
         go.wait(10)
-        return original(path, preparation)
+        return original(path, preparation, *seen)
 
     monkeypatch.setattr(lazy, "keep_file", watched)
     monkeypatch.setattr(kept_cache, "threads_for", lambda paths: 1)
@@ -205,11 +205,11 @@ def test_a_file_found_damaged_on_the_way_is_named_and_nobody_waits_for_ever(tmp_
     monkeypatch.setattr("etude.data.folder.SAMPLE", 1)
     go = threading.Event()
 
-    def failing(path, preparation, original=lazy.keep_file):
+    def failing(path, preparation, *seen, original=lazy.keep_file):
         if go.is_set():
             raise Unreadable("damaged")
         threading.Event().wait(0.05)
-        return original(path, preparation)
+        return original(path, preparation, *seen)
 
     monkeypatch.setattr(lazy, "keep_file", failing)
     data = load_folder(folder, seed=0, image_size=48)

@@ -31,7 +31,7 @@ class Photos:
     title = "Photographs (JPEG), random resized crop 224, float32 into the network"
 
     def measure(self, bench: Bench) -> dict[str, Any]:
-        images = 32 if bench.quick else 1_180
+        images = 32 if bench.quick else 3_540
         folder = bench.scratch / "photographs"
         write_photos(photo_files(bench.data), folder, images)
         asked = [way for way in WAYS if not bench.ways or way in bench.ways]

@@ -173,7 +173,7 @@ _RESNET = Job("", "resnet20", 128, optimizer="sgd", learning_rate=0.05, augment=
 WORKS = (
     TrainingWork("lenet5-64", "LeNet-5, batch 64", _LENET, "mnist", 12_000, (4, 9), 10_000, DIGITS, (60_000, 3)),
     TrainingWork(
-        "lenet5-256", "LeNet-5, batch 256", replace(_LENET, batch_size=256), "mnist", 12_000, (4, 9), 10_000, DIGITS, (60_000, 3)
+        "lenet5-256", "LeNet-5, batch 256", replace(_LENET, batch_size=256), "mnist", 24_000, (4, 9), 10_000, DIGITS, (60_000, 3)
     ),
     TrainingWork(
         "mnistnet-64", "pytorch/examples' MNIST net, batch 64", replace(_LENET, net="mnistnet"), "mnist", 2_000, (4, 9), 2_000, DIGITS,

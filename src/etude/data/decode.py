@@ -41,12 +41,14 @@ class Unreadable(Exception):
 
 
 class Header(NamedTuple):
-    """What the first bytes of a picture tell: its size as it is looked at, whether it has no colour, whether it is a JPEG."""
+    """What the first bytes of a picture tell: its size as it is looked at, whether it has no colour, whether it is a JPEG,
+    and whether it is one whose pixels `etude.data.jpeg` gives as they are looked at."""
 
     width: int
     height: int
     grey: bool
     jpeg: bool = False
+    direct: bool = False
 
 
 def read_header(path: Path, content: bytes | None = None) -> Header:
@@ -60,14 +62,19 @@ def read_header(path: Path, content: bytes | None = None) -> Header:
         Unreadable: it is no picture.
     """
     try:
-        check_file(path)
+        if content is None:
+            check_file(path)
         with Image.open(path if content is None else io.BytesIO(content)) as image:
             _check_size(image)
             width, height = image.size
             # a PNG would be decoded whole to find this; Pillow turns TIFFs itself
-            if image.format not in ("PNG", "TIFF") and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            told = image.format not in ("PNG", "TIFF")
+            orientation = image.getexif().get(_ORIENTATION, 1) if told else 1
+            if orientation in _SIDEWAYS:
                 width, height = height, width
-            return Header(width, height, _is_grey(image), _is_jpeg(image))
+            jpeg = _is_jpeg(image)
+            direct = jpeg and image.mode in ("RGB", "L") and orientation == 1
+            return Header(width, height, _is_grey(image), jpeg, direct)
     except Exception as error:  # a damaged file makes Pillow's plugins raise nearly anything
         raise Unreadable(_reason(error)) from None
 
@@ -95,8 +102,14 @@ def read_picture(path: Path, channels: int, enough: int | None = None) -> Image.
         raise Unreadable(_reason(error)) from None
 
 
-def read_pixels(path: Path, channels: int, enough: int | None = None) -> np.ndarray:
+def read_pixels(
+    path: Path, channels: int, enough: int | None = None, header: Header | None = None
+) -> np.ndarray:
     """`read_picture` as uint8 ``[height, width, channels]``; JPEGs that are decoded whole come by a faster way.
+
+    Args:
+        path, channels, enough: see `read_picture`.
+        header: of the file, where it has been read already.
 
     Raises:
         Unreadable: it is no picture, or it is cut short.
@@ -104,12 +117,9 @@ def read_pixels(path: Path, channels: int, enough: int | None = None) -> np.ndar
     try:
         check_file(path)
         content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            _check_size(image)
-            direct = _is_jpeg(image) and (image.mode, channels) in (("RGB", 3), ("L", 1), ("L", 3))
-            direct = (
-                direct and (enough is None or draft_scale(image.size, enough) == 1) and not _is_turned(image)
-            )
+        header = header or read_header(path, content)
+        whole = enough is None or draft_scale((header.width, header.height), enough) == 1
+        direct = header.direct and whole and (channels == 3 or header.grey)
         pixels = decode_jpeg(content, channels) if direct else None
     except Exception as error:
         raise Unreadable(_reason(error)) from None

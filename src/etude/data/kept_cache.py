@@ -154,7 +154,8 @@ def _open_or_begin(
             raise problem from None
         pixels, finding = np.empty(offsets[-1], dtype=np.uint8), _not_kept(problem)
         write, finish = into(pixels), _forget
-    return LazyPictures(paths, preparation, pixels, offsets, write, finish, threads_for(paths)), finding
+    workers = threads_for(paths)
+    return LazyPictures(paths, headers, preparation, pixels, offsets, write, finish, workers), finding
 
 
 def _forget(sizes: np.ndarray) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from etude.core.errors import EtudeError
 from etude.core.files import explain_os_error
-from etude.data.decode import REASONS, Unreadable
+from etude.data.decode import REASONS, Header, Unreadable
 from etude.data.kept import KeptPictures, Progress
 from etude.data.prepare import keep_file
 from etude.data.threads import on_one_core
@@ -27,6 +27,7 @@ class LazyPictures(KeptPictures):
 
     Args:
         paths: the picture files.
+        headers: theirs.
         preparation: how each is prepared (`etude.data.prepare`).
         pixels: uint8, where ``write`` puts those of all pictures.
         offsets: int64 ``[n + 1]``: where each begins, and the end.
@@ -38,6 +39,7 @@ class LazyPictures(KeptPictures):
     def __init__(
         self,
         paths: Sequence[Path],
+        headers: Sequence[Header],
         preparation: dict[str, Any],
         pixels: np.ndarray,
         offsets: np.ndarray,
@@ -45,7 +47,7 @@ class LazyPictures(KeptPictures):
         finish: Callable[[np.ndarray], None],
         workers: int,
     ) -> None:
-        self._work = _Work(paths, preparation, offsets, write, finish)
+        self._work = _Work(paths, headers, preparation, offsets, write, finish)
         shape = (preparation["channels"], preparation["height"], preparation["width"])
         super().__init__(pixels, offsets[:-1], self._work.sizes, shape)
         self._workers = workers
@@ -87,13 +89,15 @@ class _Work:
     def __init__(
         self,
         paths: Sequence[Path],
+        headers: Sequence[Header],
         preparation: dict[str, Any],
         offsets: np.ndarray,
         write: Callable[[int, np.ndarray], None],
         finish: Callable[[np.ndarray], None],
     ) -> None:
         self._offsets = offsets
-        self._paths, self._preparation, self._write, self._finish = paths, preparation, write, finish
+        self._paths, self._headers, self._preparation = paths, headers, preparation
+        self._write, self._finish = write, finish
         self.sizes = np.zeros((len(paths), 2), dtype=np.int64)
         self._taken, self._done = (np.zeros(len(paths), dtype=bool) for _ in range(2))
         self._left = len(paths)
@@ -160,7 +164,7 @@ class _Work:
     def _decode(self, row: int) -> EtudeError | None:
         path = self._paths[row]
         try:
-            pixels = keep_file(path, self._preparation)
+            pixels = keep_file(path, self._preparation, self._headers[row])
             start, end = self._offsets[row : row + 2].tolist()
             if pixels.size != end - start:  # its header said otherwise
                 raise Unreadable("damaged")

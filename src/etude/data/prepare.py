@@ -103,9 +103,14 @@ def choose_preparation(
     return preparation
 
 
-def keep_file(path: Path, preparation: dict[str, Any]) -> np.ndarray:
+def keep_file(path: Path, preparation: dict[str, Any], header: Header | None = None) -> np.ndarray:
     """A picture file as training keeps it, uint8 ``[height, width, channels]``: larger than the network takes it, where the
     preparation has ``keep``; else what `prepare_file` makes.
+
+    Args:
+        path: the file.
+        preparation: see `prepare_image`.
+        header: of the file, where it has been read already.
 
     Raises:
         Unreadable: it is no picture.
@@ -114,7 +119,8 @@ def keep_file(path: Path, preparation: dict[str, Any]) -> np.ndarray:
         return np.ascontiguousarray(prepare_file(path, preparation).pixels.transpose(1, 2, 0))
     from etude.data.kept import keep
 
-    return keep(read_pixels(path, preparation["channels"], preparation["keep"]), preparation["keep"])
+    shorter = preparation["keep"]
+    return keep(read_pixels(path, preparation["channels"], shorter, header), shorter)
 
 
 def size_to_keep(header: Header, preparation: dict[str, Any]) -> tuple[int, int]:

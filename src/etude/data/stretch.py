@@ -68,14 +68,13 @@ def stretch_each(
         box = picture[top : top + tall, left : left + wide]
         inner = box.strides[2] == 1
         # copied by NumPy: torch would wake all its threads for each picture
-        cut = torch.from_numpy(np.ascontiguousarray(box if inner else box.transpose(2, 0, 1)))
-        if turn:
-            cut = cut.flip(1 if inner else 2)
-        if inner:
-            cut = cut.permute(2, 0, 1)
+        batch = torch.from_numpy(np.ascontiguousarray(box if inner else box.transpose(2, 0, 1))).unsqueeze(0)
+        if inner:  # after unsqueeze: its strides then say so, and torch leaves the channels where they are
+            batch = batch.permute(0, 3, 1, 2)
         if (tall, wide) != size:
-            cut = F.interpolate(cut.unsqueeze(0), size=size, mode="bilinear", antialias=True)[0]
-        result[index] = cut.permute(1, 2, 0).numpy()
+            batch = F.interpolate(batch, size=size, mode="bilinear", antialias=True)
+        stretched = batch[0].permute(1, 2, 0)
+        result[index] = (stretched.flip(1) if turn else stretched).numpy()
 
     for _ in run(stretch, range(len(places))):
         pass
