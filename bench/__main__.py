@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
             except (NotAtHand, Failed) as error:
                 print(f"{name} is left out: {error}.", file=sys.stderr)
                 continue
-            if found["kind"] == "training" and not arguments.quick:
+            if found["kind"] in ("training", "profile") and not arguments.quick:
                 peak = peak or run(["-m", "bench.speed.peak"], bench.environment).answer
                 about["peak"] = peak
             results[name] = about | found

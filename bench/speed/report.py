@@ -90,6 +90,10 @@ def _targets(results: dict[str, Any], measured: list[str]) -> list[str]:
         f"{_machine_names(results, full)}.",
         "",
         *targets_table({name: results[name] for name in full}),
+        "",
+        "*Limit of this machine*: the ratio if étude took only as long as the products and convolutions of a step take at the peak "
+        "that was measured here, in the faster of the two formats, and no time for anything else. A target above it is out of reach on "
+        "this machine; one near it, too.",
     ]
 
 

@@ -25,6 +25,8 @@ class Target:
         read: gives the number, or None where a way was not measured.
         must, aim: the least, or the most where ``less`` is true.
         unit: of the number.
+        less: whether less is better.
+        limit: gives what could not be bettered on the machine it was measured on, or None where that is not known.
     """
 
     what: str
@@ -34,6 +36,7 @@ class Target:
     aim: float | None
     unit: str = "times"
     less: bool = False
+    limit: Callable[[Found], float | None] | None = None
 
     def reached(self, value: float, goal: float | None) -> str:
         if goal is None:
@@ -49,6 +52,23 @@ def _against(peer: str) -> Callable[[Found], float | None]:
         return median(ratios(*(per_image(found["ways"][way], more) for way in (peer, "etude"))))
 
     return read
+
+
+def _limit(peer: str) -> Callable[[Found], float | None]:
+    """The ratio if étude took no longer than its products at the peak of the machine take, and nothing else."""
+
+    def read(found: Found) -> float | None:
+        if peer not in found["ways"] or not found.get("peak"):
+            return None
+        more = found["images"] * (found["epochs"][1] - found["epochs"][0])
+        seconds = median(per_image(found["ways"][peer], more))
+        return 1 / min(shares(found, seconds)) if seconds > 0 else None
+
+    return read
+
+
+def _compared(what: str, work: str, peer: str, must: float, aim: float) -> Target:
+    return Target(what, work, _against(peer), must, aim, limit=_limit(peer))
 
 
 def _bf16_share(found: Found) -> float | None:
@@ -70,14 +90,14 @@ def _seconds(found: Found) -> float | None:
 
 
 TARGETS = (
-    Target("LeNet-5, batch 64, against the pytorch/examples loop", "lenet5-64", _against("plain"), 2.6, 4),
-    Target("… against Lightning", "lenet5-64", _against("lightning"), 3.5, 5),
-    Target("LeNet-5, batch 256, against the pytorch/examples loop", "lenet5-256", _against("plain"), 3.3, 5),
-    Target("… against Lightning", "lenet5-256", _against("lightning"), 4.4, 6),
-    Target("pytorch/examples' net, batch 64, against its loop", "mnistnet-64", _against("plain"), 4.5, 6),
-    Target("… against Lightning", "mnistnet-64", _against("lightning"), 5.5, 7),
-    Target("ResNet-20, batch 128, against the float32 DataLoader loop", "resnet20-128", _against("plain"), 3.4, 5),
-    Target("ResNet-18, batch 128, against the float32 DataLoader loop", "resnet18-128", _against("plain"), 3.2, 4.5),
+    _compared("LeNet-5, batch 64, against the pytorch/examples loop", "lenet5-64", "plain", 2.6, 4),
+    _compared("… against Lightning", "lenet5-64", "lightning", 3.5, 5),
+    _compared("LeNet-5, batch 256, against the pytorch/examples loop", "lenet5-256", "plain", 3.3, 5),
+    _compared("… against Lightning", "lenet5-256", "lightning", 4.4, 6),
+    _compared("pytorch/examples' net, batch 64, against its loop", "mnistnet-64", "plain", 4.5, 6),
+    _compared("… against Lightning", "mnistnet-64", "lightning", 5.5, 7),
+    _compared("ResNet-20, batch 128, against the float32 DataLoader loop", "resnet20-128", "plain", 3.4, 5),
+    _compared("ResNet-18, batch 128, against the float32 DataLoader loop", "resnet18-128", "plain", 3.2, 4.5),
     Target("ResNet-18, share of the bf16 matrix peak", "resnet18-128", _bf16_share, 32, 50, "%"),
     Target("photographs against two workers, first epoch", "photos", _photos(0), 1.5, 2),
     Target("… later epochs", "photos", _photos(1), 2.2, 4),
@@ -100,10 +120,14 @@ def targets_table(works: dict[str, Found]) -> list[str]:
         value = target.read(found) if found else None
         sign = "≤ " if target.less else ""
         goals = [f"{sign}{target.must:g}", "–" if target.aim is None else f"{sign}{target.aim:g}"]
-        if value is None:
-            rows.append([target.what, *goals, "not measured", "–", "–"])
+        if found is None or value is None:
+            rows.append([target.what, *goals, "not measured", "–", "–", "–"])
             continue
+        limit = target.limit(found) if target.limit else None
         digits = 4 if target.aim is None else 3
         reached = [target.reached(value, goal) for goal in (target.must, target.aim)]
-        rows.append([target.what, *goals, f"{significant(value, digits)} {target.unit}", *reached])
-    return table(["", "must", "aim", "measured here", "must reached", "aim reached"], rows)
+        bound = "–" if limit is None else significant(limit, 2)
+        rows.append([target.what, *goals, f"{significant(value, digits)} {target.unit}", *reached, bound])
+    return table(
+        ["", "must", "aim", "measured here", "must reached", "aim reached", "limit of this machine"], rows
+    )

@@ -312,3 +312,11 @@ def test_every_command_explains_itself(command, lang, capsys):
     words = capsys.readouterr().out
     assert f"etude {command}" in words
     assert bool(re.search("[\u4e00-\u9fff]", words)) == (lang == "zh")
+
+
+def test_headings_of_the_chinese_help_end_in_chinese(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help", "--lang", "zh"])
+    said = capsys.readouterr().out
+    assert "选项：\n" in said
+    assert not re.search(r"[\u4e00-\u9fff]:", said)

@@ -24,6 +24,8 @@ def test_reaching_it_is_told_and_stands_in_the_json(tmp_path, capsys):
     assert found["choices"] == json.loads((tmp_path / "run" / "run.json").read_text())["choices"]
     assert f"Reached 0.85 after step {found['steps']}" in said.err
     assert f"{found['validation_accuracy']:.2%}" in said.err
+    report = unescape((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert f"Reached 0.85 after step {found['steps']}" in report[: report.index("</header>")]
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "Not reached: 0.98"), ("zh", "未达到 0.98")])
@@ -34,6 +36,8 @@ def test_not_reaching_it_is_told_even_quietly_and_is_no_error(lang, words, tmp_p
     assert words in said
     if lang == "zh":
         assert not HALF_WIDTH.search(said)
+    report = unescape((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert words in report[: report.index("</header>")]
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

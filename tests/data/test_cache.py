@@ -224,7 +224,7 @@ def test_the_process_that_comes_second_uses_what_the_first_made(place, files, mo
 
     original = cache.prepare_file
     monkeypatch.setattr(cache, "prepare_file", slow)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(threads, "usable_cores", lambda: 1)
     decoded = decode_files(files)
     assert decoded.finding is None
     assert np.array_equal(decoded.images, _expected(files))

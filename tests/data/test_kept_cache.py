@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
 import etude.data.kept_cache as kept_cache
+import etude.data.kept_entry as kept_entry
 import etude.data.lazy as lazy
 from etude.core.errors import EtudeError
 from etude.data.augmentation import Augmentation
@@ -215,9 +217,46 @@ def test_a_file_found_damaged_on_the_way_is_named_and_nobody_waits_for_ever(tmp_
     data = load_folder(folder, seed=0, image_size=48)
     go.set()
     for _ in range(2):
-        with pytest.raises(EtudeError, match=r"\.(jpg|png) looked whole .*take it out of the folder"):
+        with pytest.raises(EtudeError, match=r"\.(jpg|png) and [1-9]\d* more looked whole .* start it again"):
             _epoch(data)
     assert not _indices(tmp_path)
+
+
+def _spoil(path):
+    """Damage that shows only when the file is decoded: its tables of codes make no sense."""
+    content = bytearray(path.read_bytes())
+    table = content.index(b"\xff\xc4")
+    content[table + 5 : table + 21] = b"\xff" * 16
+    path.write_bytes(content)
+
+
+def test_files_damaged_in_their_midst_are_all_named_and_left_out_the_next_time(tmp_path, large, monkeypatch):
+    folder = _make(tmp_path / "photos")
+    monkeypatch.setattr("etude.data.folder.SAMPLE", 1)
+    train = [name for name in load_folder(folder, seed=0, image_size=48).train.names if name.endswith("jpg")]
+    for name in train[2:4]:
+        _spoil(folder / name)
+    data = load_folder(folder, seed=0, image_size=48)
+    if not data.source["unreadable"]:  # else the one picture that was looked at was among them
+        with pytest.raises(lazy.Damaged) as raised:
+            _epoch(data)
+        assert sorted(raised.value.paths) == sorted(folder / name for name in train[2:4])
+        assert "1 more" in raised.value.text.en
+        assert "2 个文件" in raised.value.text.zh
+        assert pickle.loads(pickle.dumps(raised.value)).paths == raised.value.paths
+        data = load_folder(folder, seed=0, image_size=48)
+    assert sorted(data.source["unreadable"]) == sorted(train[2:4])
+    assert len(_epoch(data)) == len(ImageBatches(data, 8, seed=1))
+
+
+def test_a_small_folder_is_loaded_without_its_damaged_files_at_once(tmp_path):
+    folder = _make(tmp_path / "photos")
+    names = [each for each in sorted(folder.glob("*/*")) if each.suffix == ".jpg"][:2]
+    for path in names:
+        _spoil(path)
+    data = load_folder(folder, seed=0, image_size=48, room_to_crop=True)
+    assert sorted(data.source["unreadable"]) == sorted(path.relative_to(folder).as_posix() for path in names)
+    assert any("damaged" in found.en for found in data.findings)
 
 
 def test_an_entry_that_is_not_what_was_written_is_made_again(tmp_path):
@@ -262,7 +301,7 @@ def test_what_a_killed_process_leaves_is_not_taken_for_whole(tmp_path, monkeypat
     left = list((tmp_path / "cache" / "kept").glob("*/pixels-*"))
     assert len(left) == 1
     assert not _indices(tmp_path)
-    monkeypatch.setattr(kept_cache, "_ABANDONED", -1)
+    monkeypatch.setattr(kept_entry, "_ABANDONED", -1)
     data = load_folder(folder, seed=0, image_size=48, room_to_crop=True)
     assert np.array_equal(
         data.train.pixels()[0], prepare_image(folder / data.train.names[0], data.preparation).pixels
@@ -273,12 +312,12 @@ def test_what_a_killed_process_leaves_is_not_taken_for_whole(tmp_path, monkeypat
 def test_a_process_that_ends_with_the_last_picture_still_makes_the_entry(tmp_path):
     folder = _make(tmp_path / "photos", 6)
     program = (
-        "import sys, time\nfrom pathlib import Path\nimport etude.data.kept_cache as kept_cache\n"
-        "write = kept_cache.write_bytes\n"
+        "import sys, time\nfrom pathlib import Path\nimport etude.data.kept_cache as kept_cache, etude.data.kept_entry as kept_entry\n"
+        "write = kept_entry.write_bytes\n"
         "def slowly(*given):\n"
         "    time.sleep(1)\n"
         "    write(*given)\n"
-        "kept_cache.write_bytes = slowly\n"
+        "kept_entry.write_bytes = slowly\n"
         "looked = kept_cache.look_at_files(sorted(Path(sys.argv[1]).glob('*/*')), image_size=48)\n"
         "looked.images.wait()\n"
     )

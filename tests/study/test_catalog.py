@@ -83,8 +83,8 @@ def test_a_study_that_loads_torch_leaves_it_every_core(toy):
     code = (
         "import os, sys; from etude.study.catalog import load_study; os.environ.pop('OMP_NUM_THREADS', None)\n"
         f"rows = load_study({str(path)!r}).run(1); assert 'torch' in sys.modules\n"
-        "import torch; from etude.study.threads import cores\n"
-        "assert (rows[1]['value'], torch.get_num_threads()) == (1, cores()), (rows, torch.get_num_threads())\n"
+        "import torch; from etude.core.core_use import usable_cores\n"
+        "assert (rows[1]['value'], torch.get_num_threads()) == (1, usable_cores()), (rows, torch.get_num_threads())\n"
         "assert 'OMP_NUM_THREADS' not in os.environ\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

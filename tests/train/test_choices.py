@@ -109,6 +109,17 @@ def test_what_is_set_by_hand_is_chosen(asked, chosen, flags, machine):
     assert {name: getattr(found, name) for name in chosen} == chosen
 
 
+def test_batches_that_are_not_made_here_cannot_be_made_ahead(tmp_path):
+    own = torch.utils.data.TensorDataset(torch.randn(8, 3), torch.zeros(8, dtype=torch.long))
+    for data in ("wine", (own, own)):
+        with pytest.raises(EtudeError, match="only batches of pictures are made ahead") as raised:
+            start_run(
+                data, torch.nn.Linear(3, 3) if data != "wine" else None, prefetch=2, run_dir=tmp_path / "run"
+            )
+        assert "num_workers" in raised.value.text.zh
+        assert not (tmp_path / "run").exists()
+
+
 def test_what_is_set_by_hand_is_heeded(data, make):
     net = make.net()
     recipe = Recipe(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from etude import load_data
 from etude.core import devices
+from etude.data.kept import KeptPictures
 from etude.train import explain as module
 from etude.train.choices import Choices
 from etude.train.execution.rules import RULES
@@ -110,6 +113,26 @@ def test_every_rule_that_is_used_is_told():
     for words in module.WORDS.values():
         assert words.en in rules.en
         assert words.zh in rules.zh
+
+
+def test_where_batches_come_from_is_told_of_each_kind_of_data(tmp_path):
+    pictures = load_data("digits")
+    kept = replace(
+        pictures,
+        train=replace(
+            pictures.train,
+            images=KeptPictures(np.zeros(64, np.uint8), np.zeros(1, np.int64), np.full((1, 2), 8), (1, 8, 8)),
+        ),
+    )
+    told = {
+        name: explain(CPU, Recipe(), data)[-1]
+        for name, data in {"memory": pictures, "table": load_data("wine"), "kept": kept, "own": None}.items()
+    }
+    assert told["memory"] == told["table"]
+    assert "gather from memory" in told["memory"].en
+    assert "kept" in told["kept"].en
+    assert "DataLoader" in told["own"].en
+    assert len({text.zh for text in told.values()}) == 3
 
 
 def test_threads_say_why_they_are_fewer(monkeypatch):

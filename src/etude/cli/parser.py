@@ -34,6 +34,10 @@ class Parser(argparse.ArgumentParser):
         """Help text in the parser's language, safe for argparse (which expands ``%``)."""
         return Text(en=en, zh=zh).to(self.lang).replace("%", "%%")
 
+    def format_help(self) -> str:
+        """argparse puts a half-width colon behind the headings of groups, whatever their language."""
+        return re.sub(r"^(.*[\u4e00-\u9fff]):$", r"\1：", super().format_help(), flags=re.MULTILINE)
+
     def error(self, message: str) -> NoReturn:
         raise EtudeError(
             en=f"{self.prog}: {message}. '{self.prog} --help' shows what it takes.",

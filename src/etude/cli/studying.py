@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from etude.cli.output import Output
 from etude.cli.parser import Parser
+from etude.core.core_use import usable_cores
 from etude.core.errors import EtudeError
 from etude.core.text import Text
-from etude.study.threads import cores
 
 if TYPE_CHECKING:
     from etude.study.collect import Progress, Request
@@ -26,7 +26,7 @@ def add_measuring(parser: Parser) -> None:
         help=parser.words("repetitions, each with a seed of its own (else the study's own number)", "重复次数，每次一个种子（默认由研究自定）"),
     )  # fmt: skip
     parser.add_argument(
-        "--jobs", type=int, metavar="N", default=cores(),
+        "--jobs", type=int, metavar="N", default=usable_cores(),
         help=parser.words("processes at a time (one a core)", "同时运行的进程数（默认每核一个）"),
     )  # fmt: skip
     parser.add_argument(

@@ -145,13 +145,13 @@ def _explain(session: Session, output: Output) -> None:
     from etude.train.explain import explain
 
     output.say(Text(en="What the engine chose, and why:", zh="引擎的选择及其理由："))
-    for reason in explain(session.state.choices, session.state.recipe):
+    for reason in explain(session.state.choices, session.state.recipe, getattr(session.feed, "data", None)):
         output.say(Text(en=f"  {reason.en}", zh=f"  {reason.zh}"))
 
 
 def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
     if results.get("reached") is not None:
-        _tell_target(run.record["recipe"]["to_accuracy"], results, output)
+        _tell_target(run, results["reached"], output)
     found, epochs = test_result(results), results["epochs"]
     if found is not None:
         output.say(
@@ -166,31 +166,20 @@ def _tell(run: Run, results: dict[str, Any], output: Output) -> None:
     output.say(Text(en=f"Use it:  {use.en}", zh=f"使用：{use.zh}"))
 
 
-def _tell_target(target: float, results: dict[str, Any], output: Output) -> None:
+def _tell_target(run: Run, reached: bool, output: Output) -> None:
     """Whether the accuracy asked for was reached; that it was not is told under ``--quiet`` too."""
-    shown, low, high = (results[f"validation_accuracy{end}"] for end in ("", "_at_least", "_at_most"))
-    measured = Text(
-        en=f"validation accuracy {shown:.2%} (at least {low:.2%}, at most {high:.2%}, each with 90 % confidence)",
-        zh=f"验证集准确率 {shown:.2%}（分别以 90% 的置信度：不低于 {low:.2%}，不高于 {high:.2%}）",
-    )
-    if results["reached"]:
-        step = results["steps"]
-        word = (
-            Text(en=f"Reached {target:.4g} after step {step:,}", zh=f"第 {step:,} 步达到 {target:.4g}")
-            if shown >= target
-            else Text(
-                en=f"Stopped after step {step:,}, where {target:.4g} can no longer be ruled out",
-                zh=f"在第 {step:,} 步停止，此时已不能排除达到 {target:.4g}",
-            )
-        )
-        output.say(Text(en=f"{word.en}: {measured.en}.", zh=f"{word.zh}：{measured.zh}。"))
+    from etude.train.report.summary import target
+
+    told = target(run.record)
+    if told is None:
+        return
+    if reached:
+        output.say(told)
         return
     output.warn(
         Text(
-            en=f"Not reached: {target:.4g}, by the end of the run (step {results['steps']:,}); {measured.en}. "
-            "Give it more epochs, or another model.",
-            zh=f"到训练结束（第 {results['steps']:,} 步）未达到 {target:.4g}：{measured.zh}。"
-            "请增大 epochs，或换用其他模型。",
+            en=f"{told.en} Give it more epochs, or another model.",
+            zh=f"{told.zh}请增大 epochs，或换用其他模型。",
         )
     )
 

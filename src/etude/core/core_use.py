@@ -34,6 +34,11 @@ class CoreUse:
         return max(1, min(threads, free))
 
 
+def usable_cores() -> int:
+    """How many cores this process may run on (its affinity); all, where that cannot be told."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _busy_seconds() -> float | None:
     """Seconds that all cores together were at work since the machine started."""
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from etude.core.text import Text
 from etude.data.cache import Decoded, Progress, decode_files
 from etude.data.catalog import channel_statistics, fingerprint
 from etude.data.dataset import Examples, ImageData
+from etude.data.folder_parts import divide, look_over_parts
 from etude.data.kept_cache import Looked, is_large, look_at_files
+from etude.data.lazy import Damaged
 from etude.data.look import (
     PARTS,
     choose_classes,
@@ -27,10 +29,8 @@ from etude.data.look import (
 )
 from etude.data.sample_statistics import sample_statistics
 from etude.data.scan import Part, Picture, scan_folder
-from etude.data.split import stratified_split
 
-TEST_SHARE = 0.15
-"""Held out as the test part where the folder has none."""
+_Loaded = TypeVar("_Loaded")
 
 SAMPLE = 256
 """How many training pictures give mean and standard deviation where training does not wait for all of them."""
@@ -67,19 +67,47 @@ def load_folder(
     Raises:
         EtudeError: there is nothing to learn from in the folder.
     """
+    return without_damaged(
+        lambda damaged: _load_folder(
+            path, seed, validation_fraction, image_size, room_to_crop, progress, damaged
+        )
+    )
+
+
+def without_damaged(load: Callable[[frozenset[Path]], _Loaded]) -> _Loaded:
+    """What ``load`` gives; where it finds files damaged as it decodes them, it is called again with these."""
+    damaged: frozenset[Path] = frozenset()
+    while True:
+        try:
+            return load(damaged)
+        except Damaged as found:
+            damaged |= set(found.paths)
+
+
+def _load_folder(
+    path: Path,
+    seed: int,
+    validation_fraction: float,
+    image_size: int | None,
+    room_to_crop: bool,
+    progress: Progress,
+    damaged: frozenset[Path],
+) -> ImageData:
     scan = scan_folder(path)
     paths = [each.path for each in scan.pictures]
     large = is_large(paths)
     decoded: Decoded | Looked
     if large or room_to_crop:
-        decoded = look_at_files(paths, image_size=image_size, room_to_crop=room_to_crop, progress=progress)
+        decoded = look_at_files(
+            paths, image_size=image_size, room_to_crop=room_to_crop, damaged=damaged, progress=progress
+        )
     else:
         decoded = decode_files(paths, image_size=image_size, progress=progress)
     pictures = [scan.pictures[index] for index in decoded.files]
     classes = choose_classes(scan, pictures)
     labels = _labels(pictures, classes)
     copies = same_pictures(decoded.digests)
-    rows, rule, told = _parts(path, pictures, labels, copies, seed, validation_fraction)
+    rows, rule, told = divide(path, pictures, labels, copies, seed, validation_fraction)
     parts = {part: _examples(decoded.images, labels, pictures, rows[part]) for part in PARTS}
     counts = np.bincount(labels, minlength=len(classes)).tolist()
     if isinstance(decoded, Looked):
@@ -95,7 +123,7 @@ def load_folder(
         *look_over_classes(classes, counts),
         *look_for_copies(pictures, copies, kept_together=len(scan.parts) < len(PARTS)),
         *told,
-        *_look_over_parts(classes, parts),
+        *look_over_parts(classes, parts),
         *([decoded.finding] if decoded.finding else []),
     ]
     return ImageData(
@@ -137,6 +165,16 @@ def load_for(
     Raises:
         EtudeError: there is nothing to measure on, or the folder has a class that the run does not know.
     """
+    return without_damaged(lambda damaged: _load_for(path, classes, preparation, progress, damaged))
+
+
+def _load_for(
+    path: Path,
+    classes: Sequence[str],
+    preparation: dict[str, Any],
+    progress: Progress,
+    damaged: frozenset[Path],
+) -> tuple[Examples, tuple[Text, ...]]:
     scan = scan_folder(path, to_train=False)
     part = next((part for part in ("test", "validation") if part in scan.parts), None)
     chosen = [index for index, each in enumerate(scan.pictures) if part in (None, each.part)]
@@ -150,7 +188,7 @@ def load_for(
     paths = [scan.pictures[index].path for index in chosen]
     decoded: Decoded | Looked
     if "keep" in preparation:
-        decoded = look_at_files(paths, preparation=preparation, progress=progress)
+        decoded = look_at_files(paths, preparation=preparation, damaged=damaged, progress=progress)
         decoded.images.wait(progress=_second_half(progress))
     else:
         decoded = decode_files(paths, preparation=preparation, progress=progress)
@@ -206,81 +244,3 @@ def _folders(pictures: Sequence[Picture]) -> dict[str, str]:
 
 def _examples(images: Any, labels: np.ndarray, pictures: Sequence[Picture], rows: np.ndarray) -> Examples:
     return Examples(images, labels[rows], rows, tuple(pictures[row].name for row in rows))
-
-
-def _parts(
-    path: Path,
-    pictures: Sequence[Picture],
-    labels: np.ndarray,
-    copies: Sequence[Sequence[int]],
-    seed: int,
-    validation_size: float,
-) -> tuple[dict[Part, np.ndarray], str, list[Text]]:
-    """The rows of each part, the rule that made them, and what a person should know of it."""
-    divided = pictures[0].part is not None
-    rows: dict[Part, np.ndarray] = {
-        part: np.array([row for row, each in enumerate(pictures) if each.part == part], dtype=np.int64)
-        for part in PARTS
-    }
-    if not divided:
-        rows["train"] = np.arange(len(pictures))
-    units = _units(rows["train"], copies)
-    sizes: dict[Part, float] = {"test": TEST_SHARE, "validation": validation_size}
-    rules, told, count = [], [], len(units)
-    for part, size in sizes.items():
-        if len(rows[part]):
-            rules.append(f"{part}: the folder's own")
-            continue
-        wanted = round(size * count) if size < 1 else int(size)
-        if wanted and wanted >= len(units):
-            raise EtudeError(
-                en=f"{wanted:,} pictures are to be held out of {path} for {PARTS[part].en}, but it has "
-                f"{len(units):,} different ones to choose from; hold out fewer.",
-                zh=f"要从 {path} 中留出 {wanted:,} 张图片作为{PARTS[part].zh}，但可选的不同图片只有 {len(units):,} 张；请减少数量。",
-            )
-        firsts = np.array([unit[0] for unit in units], dtype=np.int64)
-        kept, held = stratified_split(labels[firsts], wanted, derive_seed(seed, part))
-        rows[part] = np.sort(np.array([row for index in held for row in units[index]], dtype=np.int64))
-        units = [units[index] for index in kept]
-        rows["train"] = np.setdiff1d(rows["train"], rows[part])
-        rules.append(f"{part}: {len(held)} of {count}, stratified, seeded, copies kept together")
-        if divided and len(held):
-            word = PARTS[part]
-            told.append(
-                Text(
-                    en=f"The folder has no {word.en} part; {len(held):,} of its training pictures are held out for it.",
-                    zh=f"文件夹中没有{word.zh}；从训练图片中留出 {len(held):,} 张作为{word.zh}。",
-                )
-            )
-    return rows, "; ".join(rules), told
-
-
-def _units(rows: np.ndarray, copies: Sequence[Sequence[int]]) -> list[list[int]]:
-    """What goes to one part or another as a whole: the copies of a picture together, any other by itself."""
-    inside = set(rows.tolist())
-    groups = [[row for row in group if row in inside] for group in copies]
-    copied = {row for group in groups for row in group}
-    return sorted([group for group in groups if group] + [[row] for row in inside - copied])
-
-
-def _look_over_parts(classes: Sequence[str], parts: dict[Part, Examples]) -> list[Text]:
-    """Findings on what cannot be measured: a part that is empty, or has no picture of some class."""
-    findings = []
-    for part in ("validation", "test"):
-        word = PARTS[part]
-        missing = [name for label, name in enumerate(classes) if not (parts[part].labels == label).any()]
-        if len(missing) == len(classes):
-            findings.append(
-                Text(
-                    en=f"The {word.en} part is empty: there are too few pictures to hold any out.",
-                    zh=f"{word.zh}为空：图片太少，无法留出。",
-                )
-            )
-        elif missing:
-            findings.append(
-                Text(
-                    en=f"The {word.en} part has no picture of {', '.join(missing)}; its accuracy says nothing about that.",
-                    zh=f"{word.zh}中没有以下类别的图片：{'、'.join(missing)}；其准确率与这些类别无关。",
-                )
-            )
-    return findings

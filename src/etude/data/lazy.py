@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import deque
@@ -14,12 +13,31 @@ import numpy as np
 
 from etude.core.errors import EtudeError
 from etude.core.files import explain_os_error
+from etude.core.text import Text, same
 from etude.data.decode import REASONS, Header, Unreadable
 from etude.data.kept import KeptPictures, Progress
+from etude.data.kept_entry import Room
 from etude.data.prepare import keep_file
 from etude.data.threads import on_one_core
 
 _PATIENCE = 0.2  # seconds between two words of progress
+
+
+class Damaged(EtudeError):
+    """Files that looked whole cannot be decoded; ``paths`` are all of them."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        first, more = self.paths[0], len(self.paths) - 1
+        others = Text(en=f" and {more:,} more", zh=f" 等 {more + 1:,} 个文件") if more else same("")
+        super().__init__(
+            en=f"{first}{others.en} looked whole but cannot be decoded, so the run stops; start it again: the same command "
+            "will leave them out now.",
+            zh=f"{first}{others.zh}看似完整，却无法解码，训练因此停止；请重新开始：同一命令现在会跳过这些文件。",
+        )
+
+    def __reduce__(self):
+        return (type(self), (self.paths,))
 
 
 class LazyPictures(KeptPictures):
@@ -29,10 +47,9 @@ class LazyPictures(KeptPictures):
         paths: the picture files.
         headers: theirs.
         preparation: how each is prepared (`etude.data.prepare`).
-        pixels: uint8, where ``write`` puts those of all pictures.
-        offsets: int64 ``[n + 1]``: where each begins, and the end.
-        write: stores the pixels of one picture at a place: ``write(offset, pixels)``.
-        finish: called with the sizes of all pictures, int64 ``[n, 2]``, once, when all are there.
+        room: where the pixels go.
+        offsets: int64 ``[n + 1]``: where each picture begins there, and the end.
+        note: called with the rows of files that turned out to be damaged, once, when all have been tried.
         workers: how many threads decode.
     """
 
@@ -41,15 +58,14 @@ class LazyPictures(KeptPictures):
         paths: Sequence[Path],
         headers: Sequence[Header],
         preparation: dict[str, Any],
-        pixels: np.ndarray,
+        room: Room,
         offsets: np.ndarray,
-        write: Callable[[int, np.ndarray], None],
-        finish: Callable[[np.ndarray], None],
+        note: Callable[[Sequence[int]], None],
         workers: int,
     ) -> None:
-        self._work = _Work(paths, headers, preparation, offsets, write, finish)
+        self._work = _Work(paths, headers, preparation, room, offsets, note)
         shape = (preparation["channels"], preparation["height"], preparation["width"])
-        super().__init__(pixels, offsets[:-1], self._work.sizes, shape)
+        super().__init__(room.pixels, offsets[:-1], self._work.sizes, shape)
         self._workers = workers
         self._started = False
         # the threads know the work alone, so that this object can go, and they with it
@@ -66,7 +82,8 @@ class LazyPictures(KeptPictures):
             progress: called with (done, total), of those that are waited for, from time to time.
 
         Raises:
-            EtudeError: a file turns out to be damaged, has changed or is gone, or the disk is full.
+            Damaged: some of the files cannot be decoded; all have been tried by then, so that all are named.
+            EtudeError: a file has changed or is gone, or the disk is full.
         """
         wanted = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
         if not self._work.has(wanted):
@@ -91,16 +108,17 @@ class _Work:
         paths: Sequence[Path],
         headers: Sequence[Header],
         preparation: dict[str, Any],
+        room: Room,
         offsets: np.ndarray,
-        write: Callable[[int, np.ndarray], None],
-        finish: Callable[[np.ndarray], None],
+        note: Callable[[Sequence[int]], None],
     ) -> None:
         self._offsets = offsets
         self._paths, self._headers, self._preparation = paths, headers, preparation
-        self._write, self._finish = write, finish
+        self._room, self._note = room, note
         self.sizes = np.zeros((len(paths), 2), dtype=np.int64)
         self._taken, self._done = (np.zeros(len(paths), dtype=bool) for _ in range(2))
         self._left = len(paths)
+        self._damaged: list[int] = []
         self._first: deque[int] = deque()
         self._then: Iterable[int] = iter(range(len(paths)))
         self._after = range(len(paths))
@@ -112,6 +130,7 @@ class _Work:
         return bool(self._done[rows].all())
 
     def ask(self, rows: Sequence[int] | np.ndarray) -> None:
+        self._room.settle()  # whoever asks again does not end with the last picture
         with self._changed:
             self._then = iter([*np.asarray(rows).tolist(), *self._after])
 
@@ -136,18 +155,30 @@ class _Work:
 
     def work_through(self) -> None:
         while not self.stopped.is_set() and (row := self._next()) is not None:
-            error = self._decode(row)
+            found = self._decode(row)
             with self._changed:
-                if error:
-                    self._error = error
+                if isinstance(found, EtudeError):
+                    self._error = found
                     self.stopped.set()
                 else:
-                    self._done[row] = True
                     self._left -= 1
-                last = not error and self._left == 0
+                    self._done[row] = found
+                    if not found:
+                        self._damaged.append(row)
+                last = self._left == 0
                 self._changed.notify_all()
             if last:
-                self._finish(self.sizes)
+                self._end()
+
+    def _end(self) -> None:
+        """All have been tried."""
+        if not self._damaged:
+            self._room.finish(self.sizes)
+            return
+        self._note(sorted(self._damaged))  # before anybody hears of it, who may begin again at once
+        with self._changed:
+            self._error = Damaged([self._paths[row] for row in sorted(self._damaged)])
+            self._changed.notify_all()
 
     def _next(self) -> int | None:
         with self._changed:
@@ -161,7 +192,8 @@ class _Work:
                     return row
         return None
 
-    def _decode(self, row: int) -> EtudeError | None:
+    def _decode(self, row: int) -> bool | EtudeError:
+        """Whether the file can be decoded; or what stops all of them."""
         path = self._paths[row]
         try:
             pixels = keep_file(path, self._preparation, self._headers[row])
@@ -169,14 +201,14 @@ class _Work:
             if pixels.size != end - start:  # its header said otherwise
                 raise Unreadable("damaged")
             self.sizes[row] = pixels.shape[:2]
-            self._write(start, pixels)
+            self._room.write(start, pixels)
         except Unreadable as error:
-            return _damaged(path, error.reason)
+            return error.reason != "damaged" and _unreadable(path, error.reason)
         except OSError as error:
             return explain_os_error(error, path)
         except BaseException as error:  # whoever waits must not wait for ever
             return EtudeError(en=f"{path}: {error!r}", zh=f"{path}：{error!r}")
-        return None
+        return True
 
 
 def _end(stopped: threading.Event, threads: Sequence[threading.Thread]) -> None:
@@ -186,36 +218,9 @@ def _end(stopped: threading.Event, threads: Sequence[threading.Thread]) -> None:
             thread.join()
 
 
-def _damaged(path: Path, reason: str) -> EtudeError:
+def _unreadable(path: Path, reason: str) -> EtudeError:
     why = REASONS[reason]
     return EtudeError(
-        en=f"{path} looked whole but cannot be decoded ({why.en}); take it out of the folder and start again.",
-        zh=f"{path} 看似完整，却无法解码（{why.zh}）；请把它移出文件夹后重新开始。",
+        en=f"{path} could be read at the start and cannot be read now ({why.en}); put it right and start again.",
+        zh=f"{path} 开始时可以读取，现在却无法读取（{why.zh}）；请处理后重新开始。",
     )
-
-
-def writer_to(descriptor: int, pixels: np.ndarray) -> Callable[[int, np.ndarray], None]:
-    """A function that stores one picture in the file behind the memory map ``pixels``.
-
-    Plain writes, because a full disk under a memory map kills the process; on Windows, where the two are not told of each
-    other's changes but room is taken when a file is made, through the map.
-    """
-    if not hasattr(os, "pwrite"):
-        return into(pixels)
-
-    def write(offset: int, picture: np.ndarray) -> None:
-        view = memoryview(picture).cast("B")
-        while len(view):
-            written = os.pwrite(descriptor, view, offset)
-            view, offset = view[written:], offset + written
-
-    return write
-
-
-def into(pixels: np.ndarray) -> Callable[[int, np.ndarray], None]:
-    """A function that stores one picture in an array."""
-
-    def write(offset: int, picture: np.ndarray) -> None:
-        pixels[offset : offset + picture.size] = picture.reshape(-1)
-
-    return write

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from etude.core.core_use import usable_cores
+
 _GROUP = 8  # items handed to a thread at once
 _GROUPS = 8  # groups that wait for each thread; bounds how many results are held
 _SMALL = 1 << 14  # bytes of a file below which threads are no help
@@ -31,7 +33,7 @@ def threads_for(paths: Sequence[Path]) -> int:
     for path in paths[:: max(len(paths) // 100, 1)]:
         with contextlib.suppress(OSError):
             sizes.append(os.stat(path).st_size)
-    return (os.cpu_count() or 1) if sum(sizes) >= _SMALL * len(sizes) else 1
+    return usable_cores() if sum(sizes) >= _SMALL * len(sizes) else 1
 
 
 def in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:

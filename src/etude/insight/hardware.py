@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from etude.core.core_use import usable_cores
 from etude.insight.cgroup import cpu_quota, memory_limit, read_system_file
 
 
@@ -120,12 +121,11 @@ def parse_cpuinfo(text: str) -> tuple[str | None, tuple[str, ...]]:
 def read_cores() -> Cores:
     """The cores of this machine, and how many of them this process may use."""
     logical = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
     physical = parse_physical_cores(read_system_file("/proc/cpuinfo"))
     if physical is None and sys.platform == "darwin":
         count = _sysctl("hw.physicalcpu")
         physical = int(count) if count and count.isdecimal() else None
-    return Cores(physical, logical, allowed, cpu_quota())
+    return Cores(physical, logical, usable_cores(), cpu_quota())
 
 
 def parse_physical_cores(cpuinfo: str) -> int | None:

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from etude.core.core_use import usable_cores
+
 _VARIABLE = "OMP_NUM_THREADS"
 
 
@@ -30,11 +32,6 @@ def one_thread() -> Iterator[None]:
             os.environ.pop(_VARIABLE)
             if said is not None:
                 os.environ[_VARIABLE] = said
-            torch, before = sys.modules.get("torch"), int(said) if said and said.isdecimal() else cores()
+            torch, before = sys.modules.get("torch"), int(said) if said and said.isdecimal() else usable_cores()
         if torch and hasattr(torch, "set_num_threads"):  # an import that failed leaves half a module
             torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -60,7 +60,8 @@ def choose(recipe: Recipe, modules: dict[str, nn.Module], data: Any = None) -> C
     """What suits this machine, these modules and this data best.
 
     Raises:
-        EtudeError: the recipe asks for a device that is not there, or for bf16 where it cannot be computed.
+        EtudeError: the recipe asks for a device that is not there, for bf16 where it cannot be computed, or for batches made
+            ahead of data whose batches are not made here.
     """
     device = choose_device(recipe.device)
     fast = recipe.engine != "plain" and device.type in ("cpu", "cuda")
@@ -77,7 +78,7 @@ def choose(recipe: Recipe, modules: dict[str, nn.Module], data: Any = None) -> C
         rules=_rules(recipe, device, precision),
         compile=recipe.compile == "on",
         graphs=_graphs(recipe, device, fused),
-        prefetch=recipe.prefetch if recipe.prefetch is not None else _prefetch(data, device),
+        prefetch=_prefetch(recipe, data, device),
         cudnn_benchmark=torch.backends.cudnn.benchmark,
         tf32=multiplies_tf32(),
     )
@@ -160,8 +161,16 @@ def _precision(recipe: Recipe, device: torch.device, heavy: bool) -> str:
     return "bf16" if device.type == "cpu" and heavy and (has_amx_bf16() or has_avx512_bf16()) else "float32"
 
 
-def _prefetch(data: Any, device: torch.device) -> int:
+def _prefetch(recipe: Recipe, data: Any, device: torch.device) -> int:
     """Ahead only where pictures come to a GPU from outside: elsewhere a thread of its own takes what training needs."""
+    if recipe.prefetch and data is not None and not isinstance(data, ImageData):
+        raise EtudeError(
+            en=f"prefetch is {recipe.prefetch}, but only batches of pictures are made ahead by étude: those of a table need no "
+            "time, and a DataLoader of your own has num_workers for it. Leave prefetch out.",
+            zh=f"prefetch 为 {recipe.prefetch}，但 étude 只为图片提前准备批次：表格的批次不费时间，自己的 DataLoader 可用 num_workers。请去掉 prefetch。",
+        )
+    if recipe.prefetch is not None:
+        return recipe.prefetch
     if device.type != "cuda" or not isinstance(data, ImageData):
         return 0
     return 0 if lie_on(data.train.images, device) else _AHEAD

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 
 from etude.core.devices import cpu_name, has_amx_bf16, has_avx512_bf16
 from etude.core.text import Text
+from etude.data.dataset import ImageData
+from etude.data.kept import KeptPictures
+from etude.data.table import TableData
 from etude.train.choices import Choices
 from etude.train.execution.rules import WORDS
 from etude.train.optimizers import FUSED
 from etude.train.recipe import Recipe
 
 
-def explain(choices: Choices, recipe: Recipe) -> list[Text]:
-    """A sentence for each choice: what it is, why, and the setting that says otherwise."""
+def explain(choices: Choices, recipe: Recipe, data: Any = None) -> list[Text]:
+    """A sentence for each choice: what it is, why, and the setting that says otherwise.
+
+    Args:
+        data: what is trained on, where étude has read it; None: a person's own Dataset or DataLoader.
+    """
     return [
         _device(choices, recipe),
         _precision(choices, recipe),
@@ -24,7 +32,7 @@ def explain(choices: Choices, recipe: Recipe) -> list[Text]:
         _program(choices, recipe),
         _optimizer(choices, recipe),
         *([_threads(choices, recipe)] if choices.device == "cpu" else []),
-        _batches(choices, recipe),
+        _batches(choices, recipe, data),
     ]
 
 
@@ -180,7 +188,7 @@ def _threads(choices: Choices, recipe: Recipe) -> Text:
     )
 
 
-def _batches(choices: Choices, recipe: Recipe) -> Text:
+def _batches(choices: Choices, recipe: Recipe, data: Any) -> Text:
     if choices.prefetch:
         en, zh = _asked("prefetch", recipe.prefetch is not None) or (
             "they are made beside the training",
@@ -189,11 +197,16 @@ def _batches(choices: Choices, recipe: Recipe) -> Text:
         return Text(
             en=f"{choices.prefetch} batches made ahead: {en}", zh=f"提前准备 {choices.prefetch} 批：{zh}"
         )
-    en, zh = _asked("prefetch", recipe.prefetch is not None) or (
-        "one gather from memory, on the device that trains",
-        "在训练设备上，从内存一次取出",
-    )
+    en, zh = _asked("prefetch", recipe.prefetch is not None) or _made_of(data)
     return Text(en=f"batches made when needed: {en}", zh=f"用到时才取批：{zh}")
+
+
+def _made_of(data: Any) -> tuple[str, str]:
+    if isinstance(data, ImageData) and isinstance(data.train.images, KeptPictures):
+        return "cut by all threads out of the pictures that are kept", "由所有线程从保存的图片中裁取"
+    if isinstance(data, ImageData | TableData):
+        return "one gather from memory, on the device that trains", "在训练设备上，从内存一次取出"
+    return "the Dataset or DataLoader given makes them", "由给定的 Dataset 或 DataLoader 产生"
 
 
 def _asked(setting: str, given: bool) -> tuple[str, str] | None:

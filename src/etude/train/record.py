@@ -38,7 +38,7 @@ def make_record(data: Any, name: str, build: dict[str, Any] | None, state: State
         "data": data_record(data) if known else {"name": "own-data", "load": None},
         "recipe": state.recipe.model_dump(),
         "choices": state.choices.to_json(),
-        "reasons": [{"en": why.en, "zh": why.zh} for why in explain(state.choices, state.recipe)],
+        "reasons": [{"en": why.en, "zh": why.zh} for why in explain(state.choices, state.recipe, data)],
         "steps_planned": state.total_steps,
         "versions": versions(),
     }

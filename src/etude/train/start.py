@@ -80,7 +80,8 @@ def start_run(
         pretrained: begin with those that étude ships for the model, or torchvision's. None: where neither model nor
             weights are named and ``data`` is a folder of few photographs.
         progress: called with (done, total) while data is read or weights are downloaded.
-        **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``learning_rate="auto"``
+        **settings: settings of the recipe that take precedence, for instance ``epochs=3``. ``threads=2`` is that of the whole
+            process, and stays so after the run. ``learning_rate="auto"``
             finds one by a range test (Smith 2017). ``to_accuracy=0.99`` stops as soon as the validation part shows so much
             (`etude.train.target`), with settings that get there soon.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from bench.speed.numbers import per_image, ratios, significant, spread, table
 from bench.speed.report import read_results, render, write_results
+from bench.speed.step_profile import group_of
 from bench.speed.targets import targets_table
 from bench.speed.works import list_works
 
@@ -69,8 +70,42 @@ def test_a_target_is_judged_by_the_median_ratio(plain, must, aim):
     rows = targets_table({"lenet5-64": training(plain, 100)})
     row = next(row for row in rows if row.startswith("| LeNet-5, batch 64"))
     assert row.split(" | ")[3] == f"{plain / 100:.2f} times"
-    assert row.rstrip(" |").split(" | ")[4:] == [must, aim]
+    assert row.split(" | ")[4:6] == [must, aim]
     assert sum("not measured" in row for row in rows) == len(rows) - 3  # the head, its rule, and that one
+
+
+def test_the_limit_is_the_time_that_the_products_take_at_the_peak():
+    peak = {"bf16": 0.5, "float32": 0.1, "flops": {"lenet5": 2e6}}
+    row = next(
+        row
+        for row in targets_table({"lenet5-64": training(300, 100, peak=peak)})
+        if "batch 64, against the" in row
+    )
+    assert row.endswith("| 75 |")  # 2 MFLOP take 4 µs at 0.5 TFLOP/s
+    slow = {"bf16": 0.02, "float32": 0.1, "flops": {"lenet5": 2e6}}  # a processor that only emulates bf16
+    row = next(
+        row
+        for row in targets_table({"lenet5-64": training(300, 100, peak=slow)})
+        if "batch 64, against the" in row
+    )
+    assert row.endswith("| 15 |")
+
+
+@pytest.mark.parametrize(
+    ("operation", "group"),
+    [
+        ("aten::mkldnn_convolution", "products, convolutions"),
+        ("aten::convolution_backward", "products, convolutions"),
+        ("aten::addmm", "products, convolutions"),
+        ("aten::native_batch_norm_backward", "batch norm"),
+        ("aten::max_pool2d_with_indices", "pooling"),
+        ("aten::copy_", "formats, copies"),
+        ("aten::add_", "ReLU, sums, loss"),
+        ("aten::_fused_sgd_", "update"),
+    ],
+)
+def test_an_operation_belongs_to_its_group(operation, group):
+    assert group_of(operation) == group
 
 
 def test_less_is_better_for_seconds():

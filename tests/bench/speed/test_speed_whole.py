@@ -10,6 +10,7 @@ import pytest
 import torch
 from bench.speed.process import ROOT, Failed, run
 from bench.speed.raw_loop import Ready, begin, block, by_hand, make_batches
+from bench.speed.step_profile import watch
 
 from etude.train.fit import fit
 
@@ -53,3 +54,10 @@ def test_the_loop_by_hand_makes_the_updates_that_fit_makes():
     block(fit(ours.task, Ready(batches), state=ours), 25)  # over an epoch's end, which is no step
     for own, other in zip(ours.task.modules["model"].parameters(), theirs.task.modules["model"].parameters()):
         torch.testing.assert_close(own, other)
+
+
+def test_a_watched_step_is_divided_without_rest():
+    state = begin("lenet5", 8)
+    seconds, groups = watch(by_hand(state, make_batches("lenet5", 8, state)), 5)
+    assert sum(groups.values()) == pytest.approx(seconds, rel=0.05)
+    assert groups["products, convolutions"] > 0

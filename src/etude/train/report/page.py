@@ -129,7 +129,7 @@ def _header(
     document: Document, run: dict[str, Any], predictions: Found, errors: RegressionSummary | None, name: str
 ) -> str:
     result, meaning = summary.headline(run, predictions, errors)
-    story = [summary.training(run), summary.recipe(run)]
+    story = [summary.target(run), summary.training(run), summary.recipe(run)]
     lead = f'<p class="lead">{document.say(meaning)}</p>' if meaning else ""
     words = (" " if document.lang == "en" else "").join(document.say(each) for each in story if each)
     return f'<header><p class="name">{escape(name)}</p><h1>{document.say(result)}</h1>{lead}<p>{words}</p></header>'

@@ -158,6 +158,31 @@ def recipe(run: dict[str, Any]) -> Text | None:
     return Text(en=en, zh=zh)
 
 
+def target(run: dict[str, Any]) -> Text | None:
+    """Whether the accuracy that the run was to reach was reached, and what of that the validation part can tell."""
+    asked, results = (run.get("recipe") or {}).get("to_accuracy"), run.get("results") or {}
+    ends = [results.get(f"validation_accuracy{end}") for end in ("", "_at_least", "_at_most")]
+    if asked is None or results.get("reached") is None or None in ends:
+        return None
+    shown, low, high = ends
+    en = f"validation accuracy {shown:.2%} (at least {low:.2%}, at most {high:.2%}, each with 90 % confidence)"
+    zh = f"验证集准确率 {shown:.2%}（分别以 90% 的置信度：不低于 {low:.2%}，不高于 {high:.2%}）"
+    step = f"{results['steps']:,}" if isinstance(results.get("steps"), int) else "?"
+    if not results["reached"]:
+        return Text(
+            en=f"Not reached: {asked:.4g}, by the end of the run (step {step}); {en}.",
+            zh=f"到训练结束（第 {step} 步）未达到 {asked:.4g}：{zh}。",
+        )
+    if shown >= asked:
+        return Text(
+            en=f"Reached {asked:.4g} after step {step}: {en}.", zh=f"第 {step} 步达到 {asked:.4g}：{zh}。"
+        )
+    return Text(
+        en=f"Stopped after step {step}, where {asked:.4g} can no longer be ruled out: {en}.",
+        zh=f"在第 {step} 步停止，此时已不能排除达到 {asked:.4g}：{zh}。",
+    )
+
+
 def calibration(predictions: Predictions) -> Text:
     """How far the stated probabilities can be believed."""
     gap = 100 * calibration_error(predictions.confidence, predictions.predicted == predictions.labels)
