@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -281,6 +282,44 @@ def test_an_entry_that_is_not_what_was_written_is_made_again(tmp_path):
             other.unlink()
         index.write_text(kept[0])
         pixels.write_bytes(kept[1])
+
+
+def _is_kept(folder: Path) -> bool:
+    return not isinstance(look_at_files(sorted(folder.glob("*/*")), image_size=48).images, lazy.LazyPictures)
+
+
+def test_pixels_that_may_not_have_reached_the_disk_count_until_the_system_is_started_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_entry, "boot_id", lambda: "today")
+    folder = _make(tmp_path / "photos", 6)
+    images = look_at_files(sorted(folder.glob("*/*")), image_size=48).images
+    images.wait()
+    _wait_for_index(tmp_path)
+    assert _is_kept(folder)
+    (index,) = _indices(tmp_path)
+    unsettled = index.read_text()
+    images.ask([0])  # the next epoch begins
+    for _ in range(600):
+        if index.read_text() != unsettled:
+            break
+        time.sleep(0.05)
+    monkeypatch.setattr(kept_entry, "boot_id", lambda: "tomorrow")
+    assert _is_kept(folder)
+    index.write_text(unsettled)
+    assert not _is_kept(folder)
+
+
+def test_without_a_word_for_the_boot_pixels_reach_the_disk_before_they_count(tmp_path, monkeypatch):
+    order, sync, write = [], os.fsync, kept_entry.write_bytes
+    monkeypatch.setattr(kept_entry, "boot_id", lambda: None)
+    monkeypatch.setattr(kept_entry.os, "fsync", lambda descriptor: (order.append("sync"), sync(descriptor)))
+    monkeypatch.setattr(kept_entry, "write_bytes", lambda *given: (order.append("index"), write(*given)))
+    folder = _make(tmp_path / "photos", 6)
+    images = look_at_files(sorted(folder.glob("*/*")), image_size=48).images
+    images.wait()
+    _wait_for_index(tmp_path)
+    images.ask([0])
+    assert order[:2] == ["sync", "index"]
+    assert _is_kept(folder)
 
 
 def test_what_a_killed_process_leaves_is_not_taken_for_whole(tmp_path, monkeypatch):
