@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from etude import load_data
 from etude.cli.main import main
 from etude.train.choices import choices_from_json
 from etude.train.explain import explain
@@ -71,7 +72,7 @@ def test_what_the_engine_chose_is_told_before_training_and_in_the_report(command
         arguments = ["train", "digits", "--steps", "2", "--run-dir", str(run)]
     assert main([*arguments, "--explain", "--lang", lang]) == 0
     said, record = capsys.readouterr().out, json.loads((run / "run.json").read_text())
-    reasons = explain(choices_from_json(record["choices"]), Recipe(**record["recipe"]))
+    reasons = explain(choices_from_json(record["choices"]), Recipe(**record["recipe"]), load_data("digits"))
     assert reasons
     before, report = said[: said.index("1/1")], unescape((run / "report.html").read_text())
     for reason in reasons:

@@ -36,10 +36,10 @@ def test_bf16_is_refused_in_one_sentence_where_it_cannot_be_computed(make, monke
 @pytest.mark.parametrize("free", [1, 1 << 40])
 def test_batches_are_made_ahead_where_pictures_come_to_the_gpu_from_outside(free, data, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 1 << 40))
-    assert chosen._prefetch(data, CUDA) == (2 if free == 1 else 0)
-    assert chosen._prefetch(data, torch.device("cpu")) == 0
-    assert chosen._prefetch(data, torch.device("mps")) == 0
-    assert chosen._prefetch(object(), CUDA) == 0
+    assert chosen._prefetch(Recipe(), data, CUDA) == (2 if free == 1 else 0)
+    assert chosen._prefetch(Recipe(), data, torch.device("cpu")) == 0
+    assert chosen._prefetch(Recipe(), data, torch.device("mps")) == 0
+    assert chosen._prefetch(Recipe(), object(), CUDA) == 0
 
 
 def test_pictures_that_do_not_fit_into_memory_are_nowhere_but_on_the_cpu(data, monkeypatch):
