@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import subprocess
@@ -221,6 +222,17 @@ def test_a_file_found_damaged_on_the_way_is_named_and_nobody_waits_for_ever(tmp_
         with pytest.raises(EtudeError, match=r"\.(jpg|png) and [1-9]\d* more looked whole .* start it again"):
             _epoch(data)
     assert not _indices(tmp_path)
+
+
+def test_files_are_looked_at_alike_however_many_are_held_at_once(tmp_path, monkeypatch):
+    paths = sorted(_make(tmp_path / "photos").glob("*/*"))
+    paths[3].write_bytes(b"no picture")
+    expected = [hashlib.sha256(path.read_bytes()).digest() for path in (*paths[:3], *paths[4:])]
+    for held in (0, 20_000, 1 << 30):
+        monkeypatch.setattr(kept_cache, "_HELD", held)
+        looked = look_at_files(paths, image_size=48)
+        assert list(looked.digests) == expected
+        assert looked.unreadable == {3: "unknown"}
 
 
 def _spoil(path):

@@ -37,7 +37,8 @@ MANY_BYTES = 200 << 20
 are decoded. A number of bytes and not of seconds, so that a folder is treated alike on every machine."""
 
 _SHARE_OF_MEMORY = 0.4  # that pictures may take where the disk has no room for them
-_TOGETHER = 16  # files that a thread reads before it hashes them
+_TOGETHER = 16  # files that a thread reads before it hashes them,
+_HELD = 1 << 23  # or as many bytes, so that large files do not fill the memory
 _PATIENCE = 0.5  # seconds of looking before progress is told
 
 
@@ -126,8 +127,18 @@ def _look(paths: Sequence[Path]) -> list[tuple[Header, bytes] | str]:
     First all are read, then all are hashed: two threads that let go of Python's lock and ask for it again at every file
     wait for one another more than they work (measured: 3,540 photographs in 0.78 s so, in 0.33 s in this way).
     """
-    read = [_read(path) for path in paths]
-    return [each if isinstance(each, str) else (each[0], hashlib.sha256(each[1]).digest()) for each in read]
+    found: list[tuple[Header, bytes] | str] = []
+    read: list[tuple[Header, bytes] | str] = []
+    for path in paths:
+        read.append(_read(path))
+        if sum(len(each[1]) for each in read if not isinstance(each, str)) > _HELD:
+            found += map(_hashed, read)
+            read = []
+    return [*found, *map(_hashed, read)]
+
+
+def _hashed(read: tuple[Header, bytes] | str) -> tuple[Header, bytes] | str:
+    return read if isinstance(read, str) else (read[0], hashlib.sha256(read[1]).digest())
 
 
 def _read(path: Path) -> tuple[Header, bytes] | str:
